@@ -1,0 +1,127 @@
+/** The catalogue of everything that can be wrong with a running system: shown alike in the log, `netsteward status`, page and metrics. */
+
+export type Severity = 'warning' | 'error';
+
+interface CatalogueEntry {
+  readonly severity: Severity;
+  /** What is wrong; `{name}` is replaced by the warning's field of that name. */
+  readonly text: string;
+  readonly remedy: string;
+}
+
+/** Codes are stable: scripts and alert rules name them. */
+export const catalogue = {
+  'check-list-rejected': {
+    severity: 'error',
+    text: '{file} was not taken: {problems}; its previous version stays in force',
+    remedy: 'Mend the named lines; the file is read again at the next pass.',
+  },
+  'check-list-missing': {
+    severity: 'warning',
+    text: '{file} does not exist: an empty list',
+    remedy: 'Create the file, or take it out of nbrpc.check_lists.',
+  },
+  'names-unresolved': {
+    severity: 'warning',
+    text: '{host} does not resolve: {reason}',
+    remedy: 'Ask the resolver by hand (dig); known addresses stay in use until they age out.',
+  },
+  'junk-answer': {
+    severity: 'warning',
+    text: 'the resolver answered {host} with {addresses}, which are not public addresses; they were ignored',
+    remedy: 'The answer may be forged: name a resolver that you trust in nbrpc.resolver.servers.',
+  },
+  'agent-unavailable': {
+    severity: 'error',
+    text: 'nft-agent is not available: {reason}; the kernel keeps the last applied sets',
+    remedy: 'See the log lines of nft-agent just before; it is started again by itself.',
+  },
+  'sets-not-applied': {
+    severity: 'error',
+    text: 'nftables refused the sets: {reason}',
+    remedy: 'Compare `nft list ruleset` with nbrpc.sets or nbrpc.table; it is tried again by itself.',
+  },
+  'table-not-owned': {
+    severity: 'warning',
+    text: 'the table {table} is without the owner flag: {reason}; a flush by others empties it for some milliseconds',
+    remedy: 'A kernel and nft that know "flags owner" (Linux 5.12, nft 0.9.9) close that gap.',
+  },
+  'state-not-saved': {
+    severity: 'error',
+    text: 'the state file {file} cannot be written: {reason}; routing stays as it is',
+    remedy: 'Free space or mend permissions; it is tried again at the next pass.',
+  },
+  'module-restarting': {
+    severity: 'error',
+    text: 'module {module} ended: {reason}; it starts again in {delay}',
+    remedy: 'See its log lines just before.',
+  },
+  'reload-rejected': {
+    severity: 'error',
+    text: 'the new configuration was not taken: {reason}',
+    remedy: 'Run `netsteward check`, mend what it names, then reload again.',
+  },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type WarningCode = keyof typeof catalogue;
+
+/** A warning that holds at the moment. `subject` tells several of one code apart (a file, a host). */
+export interface ActiveWarning {
+  readonly code: WarningCode;
+  readonly subject: string;
+  readonly severity: Severity;
+  readonly text: string;
+  readonly remedy: string;
+  /** Wall clock, milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** Which warnings hold, and since when. Telling the log about a change is left to `onChange`. */
+export class WarningBoard {
+  readonly #now: () => number;
+  readonly #onChange: (change: 'raised' | 'cleared', warning: ActiveWarning) => void;
+  readonly #active = new Map<string, ActiveWarning>();
+
+  constructor(now: () => number, onChange: (change: 'raised' | 'cleared', warning: ActiveWarning) => void) {
+    this.#now = now;
+    this.#onChange = onChange;
+  }
+
+  /** Raises, or renews when its text changed; saying the same again is silent. */
+  raise(code: WarningCode, subject: string, fields: Readonly<Record<string, string>>): void {
+    const entry: CatalogueEntry = catalogue[code];
+    const text = entry.text.replace(/\{(\w+)\}/g, (whole, name: string) => fields[name] ?? whole);
+    const key = `${code} ${subject}`;
+    const before = this.#active.get(key);
+    if (before?.text === text) return;
+    const warning: ActiveWarning = {
+      code,
+      subject,
+      severity: entry.severity,
+      text,
+      remedy: entry.remedy,
+      since: before?.since ?? this.#now(),
+    };
+    this.#active.set(key, warning);
+    this.#onChange('raised', warning);
+  }
+
+  clear(code: WarningCode, subject: string): void {
+    const key = `${code} ${subject}`;
+    const before = this.#active.get(key);
+    if (before === undefined) return;
+    this.#active.delete(key);
+    this.#onChange('cleared', before);
+  }
+
+  /** Clears all of one code but those whose subject is in `keep`. */
+  clearOthers(code: WarningCode, keep: ReadonlySet<string>): void {
+    for (const warning of this.list()) {
+      if (warning.code === code && !keep.has(warning.subject)) this.clear(code, warning.subject);
+    }
+  }
+
+  list(): readonly ActiveWarning[] {
+    return [...this.#active.values()];
+  }
+}

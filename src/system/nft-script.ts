@@ -1,0 +1,1 @@
+export type NftScript = string & { readonly __brand: 'nft' };
