@@ -1,0 +1,135 @@
+/** Set-up that `npm start`, `npm test` and `npm run bench` share: Node's version, apt packages, npm packages, build. Node built-ins only. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Debian packages by the command that shows that they are there. */
+export const packages = {
+  run: {
+    nft: 'nftables',
+    ip: 'iproute2',
+    openssl: 'openssl',
+    curl: 'curl',
+    unshare: 'util-linux',
+    nsenter: 'util-linux',
+  },
+  test: { conntrack: 'conntrack', setpriv: 'util-linux', python3: 'python3-minimal', bash: 'bash' },
+};
+
+export function say(text) {
+  process.stdout.write(`netsteward: ${text}\n`);
+}
+
+function fail(text, code = 1) {
+  process.stderr.write(`netsteward: ${text}\n`);
+  process.exit(code);
+}
+
+export function run(command, args, options = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
+  if (result.error) fail(`cannot run ${command}: ${result.error.message}`);
+  return result.status ?? 1;
+}
+
+function onPath(command) {
+  // Debian keeps nft and ip in sbin, which is not on an ordinary user's PATH.
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin'];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, command), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    fail(`Node.js ${process.versions.node} is too old: 20.19 or newer is needed (README, "Requirements")`);
+  }
+}
+
+function installDebianPackages(wanted) {
+  const missing = [
+    ...new Set(
+      Object.entries(wanted)
+        .filter(([command]) => !onPath(command))
+        .map(([, name]) => name),
+    ),
+  ];
+  if (missing.length === 0) return;
+  const line = `apt-get install --no-install-recommends ${missing.join(' ')}`;
+  if (process.getuid() !== 0 || !onPath('apt-get')) {
+    fail(`these Debian packages are missing; run this line, then the same command again:\n  sudo ${line}`);
+  }
+  say(`installing Debian packages: ${missing.join(', ')}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const quiet = ['-qq', '-o', 'Dpkg::Use-Pty=0'];
+  const install = () =>
+    spawnSync('apt-get', [...quiet, 'install', '-y', '--no-install-recommends', ...missing], { env, encoding: 'utf8' });
+  let result = install();
+  if (result.status !== 0) {
+    run('apt-get', [...quiet, 'update'], { env });
+    result = install();
+  }
+  if (result.status !== 0) fail(`${line} failed:\n${result.stdout}${result.stderr}`);
+}
+
+function installNpmPackages() {
+  const hash = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  const stamp = join(root, 'node_modules', '.netsteward-lock');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
+  say('installing npm packages from the lockfile (no package runs code at install)');
+  const result = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  if (result.status !== 0) fail(`npm ci failed:\n${result.stdout ?? ''}${result.stderr ?? result.error?.message}`);
+  writeFileSync(stamp, hash);
+}
+
+function newestChange(folder) {
+  let newest = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile()) newest = Math.max(newest, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
+  }
+  return newest;
+}
+
+function build() {
+  const stamp = join(root, 'dist', '.built');
+  const sources = Math.max(
+    ...['src', 'test', 'bench'].map((folder) => newestChange(join(root, folder))),
+    ...['tsconfig.json', 'package-lock.json'].map((file) => statSync(join(root, file)).mtimeMs),
+  );
+  if (existsSync(stamp) && statSync(stamp).mtimeMs >= sources) return;
+  say('building');
+  if (run(join(root, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.json']) !== 0) fail('the build failed');
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, '');
+}
+
+/** Brings this checkout to where it can run: quick when nothing is missing. */
+export function setUp({ forTests = false } = {}) {
+  checkNode();
+  installDebianPackages(forTests ? { ...packages.run, ...packages.test } : packages.run);
+  installNpmPackages();
+  build();
+}

@@ -1,0 +1,88 @@
+/**
+ * `npm test`: set-up, then formatting, lint, types (the build), unit, contract and kernel tests; ends with the counts.
+ * `npm test -- unit/core kernel` runs just the test files whose path below test/ starts so, without format and lint.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { root, run, say, setUp } from './setup.mjs';
+
+const wanted = process.argv.slice(2);
+const onCi = process.env.CI === 'true';
+setUp({ forTests: true });
+
+if (wanted.length === 0) {
+  for (const [name, args] of [
+    ['biome', ['check', '.']],
+    ['oxlint', ['--type-aware']],
+  ]) {
+    say(`lint: ${name} ${args.join(' ')}`);
+    if (run(join(root, 'node_modules', '.bin', name), args) !== 0) process.exit(1);
+  }
+}
+
+const built = join(root, 'dist', 'test');
+const files = readdirSync(built, { recursive: true })
+  .filter((file) => file.endsWith('.test.js'))
+  // A file whose source is gone is a left-over of an earlier build.
+  .filter((file) => existsSync(join(root, 'test', file.replace(/\.js$/, '.ts'))))
+  .filter(
+    (file) =>
+      wanted.length === 0 || wanted.some((start) => file.startsWith(start.replace(/^test\//, '').replace(/\.ts$/, ''))),
+  )
+  .sort();
+if (files.length === 0) {
+  process.stderr.write(`no test file matches ${wanted.join(' ')}\n`);
+  process.exit(1);
+}
+
+const folder = join(root, '.state');
+mkdirSync(folder, { recursive: true });
+
+/** Runs one group in one `node --test`; gives its counts. */
+function runGroup(group, concurrency) {
+  const members = files.filter((file) => group.test(file)).map((file) => relative(root, join(built, file)));
+  if (members.length === 0) return { pass: 0, fail: 0, skipped: 0, todo: 0 };
+  const tap = join(folder, `test-${process.pid}.tap`);
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      '--test',
+      `--test-concurrency=${concurrency}`,
+      '--test-reporter=spec',
+      '--test-reporter-destination=stdout',
+      '--test-reporter=tap',
+      `--test-reporter-destination=${tap}`,
+      ...members,
+    ],
+    { cwd: root, stdio: 'inherit' },
+  );
+  const text = readFileSync(tap, 'utf8');
+  const count = (word) => Number(text.match(new RegExp(`^# ${word} (\\d+)$`, 'm'))?.[1] ?? 0);
+  const counts = {
+    pass: count('pass'),
+    fail: count('fail') + count('cancelled'),
+    skipped: count('skipped'),
+    todo: count('todo'),
+  };
+  if (status !== 0 && counts.fail === 0) counts.fail = 1;
+  if (members.length > 0 && counts.pass + counts.fail + counts.skipped === 0) counts.fail = 1;
+  return counts;
+}
+
+// Kernel tests share the machine's two cores with servers of their own: one file at a time.
+const groups = [
+  [/^(unit|contract)\//, 2],
+  [/^(kernel|system)\//, 1],
+];
+const total = { pass: 0, fail: 0, skipped: 0, todo: 0 };
+for (const [group, concurrency] of groups) {
+  const counts = runGroup(group, concurrency);
+  for (const key of Object.keys(total)) total[key] += counts[key];
+}
+process.stdout.write(`\n${total.pass} passed, ${total.fail} failed, ${total.skipped + total.todo} skipped\n`);
+if (onCi && total.skipped + total.todo > 0) {
+  process.stderr.write('on CI nothing may be skipped\n');
+  process.exit(1);
+}
+process.exit(total.fail === 0 ? 0 : 1);
