@@ -18,6 +18,7 @@ function problemOf(issue: v.BaseIssue<unknown>): Problem {
   const path = (issue.path ?? []).map((item) => item.key as string | number);
   if (issue.type === 'strict_object') {
     if (issue.expected === 'never') return { path, message: 'unknown key' };
+    if (issue.expected === 'Object') return { path, message: 'must be a table' };
     return { path, message: 'is missing' };
   }
   return { path, message: issue.message };

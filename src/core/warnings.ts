@@ -61,6 +61,21 @@ export const catalogue = {
     text: 'the new configuration was not taken: {reason}',
     remedy: 'Run `netsteward check`, mend what it names, then reload again.',
   },
+  'address-conflict': {
+    severity: 'warning',
+    text: '{count} address(es) belong to hosts with opposite verdicts, and the first host by name decides: {addresses}',
+    remedy: 'Give those hosts the same check or policy, or take one of them out of the list.',
+  },
+  'unknown-check-type': {
+    severity: 'warning',
+    text: '{file} has hosts that are never checked: {remarks}',
+    remedy: 'Use https, http or dns, as in "example.org:https/path=200".',
+  },
+  'checks-not-possible': {
+    severity: 'warning',
+    text: '{count} check(s) of the last pass could not be made by this machine: {reason}',
+    remedy: 'Look at limits of open files, local ports and memory, and at the routes of this machine.',
+  },
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type WarningCode = keyof typeof catalogue;

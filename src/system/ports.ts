@@ -22,6 +22,8 @@ export interface RulesetChange {
   readonly portIds: ReadonlySet<number>;
   /** Names of tables touched by others than the ignored ports; `'*'` when notifications were lost and anything may have changed. */
   readonly tables: ReadonlySet<string> | '*';
+  /** Names of sets (in those tables) that were made, removed or whose elements changed. */
+  readonly sets: ReadonlySet<string> | '*';
 }
 
 export interface RulesetEvents {
@@ -69,6 +71,8 @@ export interface Files {
   stat(path: string): Promise<FileStat | undefined>;
   /** Rejects with a Node system error. */
   read(path: string): Promise<Buffer>;
+  /** Whether this process may write the file or, where there is none, make it in its folder. Changes nothing; never rejects. */
+  writable(path: string): Promise<boolean>;
 }
 
 export type SqlValue = null | number | bigint | string | Uint8Array;

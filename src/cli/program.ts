@@ -1,0 +1,55 @@
+/** The whole command line: every subcommand, and what they have in common (help, exit codes, did-you-mean). */
+import { Command, CommanderError } from 'commander';
+import { exitCodes } from '../core/exit-codes.ts';
+import { registerCheck } from './check.ts';
+import { registerCompletion } from './completion.ts';
+import { exitCodeOf, failureText } from './failure.ts';
+import { endQuietlyWithReader, print, printError } from './output.ts';
+import { registerReload } from './reload.ts';
+import { registerRun } from './run.ts';
+import { registerStatus } from './status.ts';
+import { packageVersion } from './version.ts';
+
+/** Commander's command tree; building it loads nothing that only one subcommand needs. */
+export function buildProgram(): Command {
+  const program = new Command('netsteward')
+    .description("Keeps a Linux router's or server's network policy true while the world under it moves.")
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'explain a command')
+    .addHelpCommand(new Command('help').argument('[command]').description('explain a command').helpGroup('More:'))
+    .showHelpAfterError('(see --help)')
+    .configureOutput({ writeOut: print, writeErr: printError })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+A first look:
+  $ netsteward check -c netsteward.toml --host    is the configuration right, and is the machine fit for it?
+  $ netsteward run -c netsteward.toml             keep it true until Ctrl-C
+  $ netsteward status                             in another terminal: what is rerouted, since when, why
+
+Exit codes: 0 fine, 1 failed, 64 the command line is wrong, 78 the configuration is wrong.`,
+    );
+  program.commandsGroup('The service:');
+  registerRun(program);
+  registerCheck(program);
+  registerStatus(program);
+  registerReload(program);
+  program.commandsGroup('More:');
+  registerCompletion(program);
+  return program;
+}
+
+/** Runs one command line (without `node` and the script) and gives its exit code. Never rejects. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  endQuietlyWithReader();
+  try {
+    await buildProgram().parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? exitCodes.ok);
+  } catch (error) {
+    // Commander has printed its own message already; 0 is --help and --version.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    printError(failureText(error));
+    return exitCodeOf(error);
+  }
+}

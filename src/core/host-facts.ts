@@ -1,0 +1,92 @@
+/** What a read-only look at the machine found: plain values, judged elsewhere. */
+
+/** What could be read, or why not. */
+export type Fact<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly failure: FactFailure };
+
+export interface FactFailure {
+  readonly kind: 'missing-command' | 'permission' | 'failed';
+  /** What the command or the kernel said. */
+  readonly message: string;
+}
+
+export interface TableFact {
+  readonly family: string;
+  readonly name: string;
+}
+
+export interface SetFact {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  /** `ipv4_addr`, `ipv6_addr`, …; parts of a concatenation joined with ` . `. */
+  readonly type: string;
+  readonly flags: readonly string[];
+}
+
+export interface Ruleset {
+  readonly tables: readonly TableFact[];
+  readonly sets: readonly SetFact[];
+}
+
+/** One line of `ip rule` that looks up a table. */
+export interface RuleFact {
+  readonly priority: number;
+  /** Undefined where the rule does not look at the mark. */
+  readonly mark: number | undefined;
+  readonly mask: number;
+  /** The rule matches what the selector does not. */
+  readonly not: boolean;
+  /** As `ip` prints it: a number, or a name of rt_tables. */
+  readonly table: string | undefined;
+}
+
+export interface RouteFact {
+  readonly table: string;
+  /** `default`, or a prefix. */
+  readonly destination: string;
+  /** `unicast`, `blackhole`, `unreachable`, … */
+  readonly type: string;
+  readonly device: string | undefined;
+  /** `dead`, `linkdown`, … */
+  readonly flags: readonly string[];
+}
+
+export interface RoutingFacts {
+  readonly rules: readonly RuleFact[];
+  readonly routes: readonly RouteFact[];
+}
+
+export interface KernelFacts {
+  /** As `uname -r` prints it. */
+  readonly release: string;
+  /** Build options by name (`CONFIG_NF_TABLES`) with `y` or `m`; undefined where the kernel's configuration cannot be read. */
+  readonly options: ReadonlyMap<string, string> | undefined;
+  /** Where cgroup2 is mounted. */
+  readonly cgroup2: string | undefined;
+}
+
+export interface HostFacts {
+  /** Such as `1.0.6`. */
+  readonly nftVersion: Fact<string>;
+  readonly ruleset: Fact<Ruleset>;
+  readonly kernel: KernelFacts;
+  readonly routing4: Fact<RoutingFacts>;
+  readonly routing6: Fact<RoutingFacts>;
+}
+
+/** What the configuration of the modules counts on. */
+export interface HostNeeds {
+  /** Sets of the administrator's ruleset; `type` is the one that their elements must have. */
+  readonly sets: readonly {
+    readonly family: string;
+    readonly table: string;
+    readonly name: string;
+    readonly type: string;
+  }[];
+  /** Tables that netsteward makes itself. */
+  readonly ownTables: readonly { readonly family: string; readonly name: string }[];
+  /** Marks by which the administrator's `ip rule` finds the tunnel. */
+  readonly marks: readonly { readonly mark: number; readonly mask: number }[];
+}

@@ -1,0 +1,101 @@
+/** How the hosts are set up: links, addresses, routes and kernel settings, as text for `ip -batch` and `sh` (pure). */
+import { familyOf } from './address.ts';
+import { linkEnd, linkPrefix, links, linksOf, resolvers, tunnelRoute } from './plan.ts';
+import type { Service } from './service.ts';
+import { type HostName, hostNames } from './vocabulary.ts';
+
+/** For `ip -batch -` in the lab's root namespace. */
+export function linkBatch(): string {
+  const lines = hostNames.map((host) => `netns add ${host}`);
+  for (const { ends, mtu } of links) {
+    const [a, b] = ends;
+    lines.push(
+      `link add ${a.device} mtu ${mtu} netns ${a.host} type veth peer name ${b.device} mtu ${mtu} netns ${b.host}`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** For `sh -e` inside the host, before any address is set. */
+export function settingsScript(host: HostName): string {
+  const forwards = host === 'router' || host === 'isp' || host === 'exit';
+  const settings: [string, number][] = [
+    ['ipv4/ip_forward', forwards ? 1 : 0],
+    ['ipv6/conf/all/forwarding', forwards ? 1 : 0],
+  ];
+  const devices = linksOf(host).map(({ end }) => end.device);
+  for (const device of ['all', 'default', ...devices]) {
+    settings.push(
+      // Addresses are usable at once: no duplicate address detection, no wait for a router's advertisement.
+      [`ipv6/conf/${device}/disable_ipv6`, 0],
+      [`ipv6/conf/${device}/accept_dad`, 0],
+      [`ipv6/conf/${device}/accept_ra`, 0],
+      [`ipv4/conf/${device}/rp_filter`, reversePathFilter(host, device)],
+    );
+  }
+  // Reverse path filtering looks the way back up with the packet's mark (ip-sysctl: src_valid_mark).
+  if (host === 'router') settings.push(['ipv4/conf/all/src_valid_mark', 1]);
+  return settings.map(([key, value]) => `echo ${value} > /proc/sys/net/${key}\n`).join('');
+}
+
+/** Strict (1) where one way leads to each address, loose (2) on the tunnel: its answers come from what the main table sends to the uplink. */
+function reversePathFilter(host: HostName, device: string): number {
+  if (host !== 'router' || device === 'all' || device === 'default') return 0;
+  return device === 'tunnel' ? 2 : 1;
+}
+
+/** For `ip -n HOST -batch -`: addresses, and every link up. */
+export function addressBatch(host: HostName): string {
+  const lines = ['link set lo up'];
+  for (const { end } of linksOf(host)) {
+    lines.push(
+      `address add ${end.ipv4}/${linkPrefix.ipv4} dev ${end.device}`,
+      `address add ${end.ipv6}/${linkPrefix.ipv6} dev ${end.device} nodad`,
+      `link set ${end.device} up`,
+    );
+  }
+  if (host === 'world') {
+    for (const address of resolvers) {
+      lines.push(
+        `address add ${address}/${familyOf(address) === 4 ? 32 : 128} dev lo${familyOf(address) === 4 ? '' : ' nodad'}`,
+      );
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** For `ip -n HOST -batch -`, once the links of all hosts are up. */
+export function routeBatch(host: HostName): string {
+  const upstream = ({ lan: 'router', router: 'isp', isp: 'world', exit: 'world', world: undefined } as const)[host];
+  if (upstream === undefined) return '';
+  const lines = defaultRoutes(host, upstream, '');
+  if (host === 'router') lines.push(...defaultRoutes('router', 'exit', ` table ${tunnelRoute.table}`));
+  return `${lines.join('\n')}\n`;
+}
+
+/** The router's `ip rule`, to be given once with `ip -4` and once with `ip -6`. */
+export const tunnelRule: readonly string[] = [
+  'rule',
+  'add',
+  'priority',
+  `${tunnelRoute.priority}`,
+  'fwmark',
+  `0x${tunnelRoute.mark.toString(16)}/0x${tunnelRoute.mask.toString(16)}`,
+  'lookup',
+  `${tunnelRoute.table}`,
+];
+
+function defaultRoutes(host: HostName, gateway: HostName, suffix: string): string[] {
+  const own = linkEnd(host, gateway);
+  const peer = linkEnd(gateway, host);
+  return [peer.ipv4, peer.ipv6].map((address) => `route add default via ${address} dev ${own.device}${suffix}`);
+}
+
+/** For `ip -n world -batch -`: makes `world` the owner of the services' addresses (local routes: as good as an address on lo, and quicker). */
+export function ownershipBatch(services: readonly Service[], owned: ReadonlySet<string> = new Set()): string {
+  const addresses = new Set(services.flatMap((service) => service.addresses));
+  return [...addresses]
+    .filter((address) => !owned.has(address))
+    .map((address) => `route add local ${address} dev lo\n`)
+    .join('');
+}

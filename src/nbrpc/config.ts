@@ -1,0 +1,209 @@
+/** The `[nbrpc]` table of netsteward.toml. Durations become milliseconds. */
+import { isAbsolute } from 'node:path';
+import * as v from 'valibot';
+import type { ConfigTable, Parsed } from '../core/module.ts';
+import { duration, integer, parseWith } from '../core/schema.ts';
+import { canonicalAddress } from './address.ts';
+import { type Policy, parsePolicy } from './policy-spec.ts';
+import { contractLimits, contractTimers, type Timers } from './settings.ts';
+
+const hour = 3_600_000;
+const longest = 10 * 365 * 24 * hour;
+
+const path = v.pipe(v.string('must be a path'), v.check(isAbsolute, 'must be an absolute path'));
+
+// What nft(8), "LEXICAL CONVENTIONS", takes as an identifier, less the slashes; NFT_NAME_MAXLEN is 256 with its NUL.
+const nftName = (what: string) =>
+  v.pipe(
+    v.string(`must be the name of ${what}`),
+    v.regex(
+      /^[A-Za-z][A-Za-z0-9_.-]{0,254}$/,
+      'must start with a letter and have only letters, digits, "_", "-" and "."',
+    ),
+  );
+
+const policy = v.pipe(
+  v.string('must be a policy such as "af-all" or "pick.4"'),
+  v.rawTransform<string, Policy>(({ dataset, addIssue, NEVER }) => {
+    const parsed = parsePolicy(dataset.value);
+    if (parsed.ok) return parsed.policy;
+    addIssue({ message: parsed.message });
+    return NEVER;
+  }),
+);
+
+export interface NameServer {
+  /** Canonical text. */
+  readonly address: string;
+  readonly port: number;
+}
+
+const nameServer = v.pipe(
+  v.string('must be an address such as "9.9.9.9" or "[2620:fe::fe]:53"'),
+  v.rawTransform<string, NameServer>(({ dataset, addIssue, NEVER }) => {
+    const server = parseNameServer(dataset.value);
+    if (server !== undefined) return server;
+    addIssue({ message: 'must be an address such as "9.9.9.9", "9.9.9.9:53", "2620:fe::fe" or "[2620:fe::fe]:53"' });
+    return NEVER;
+  }),
+);
+
+function parseNameServer(text: string): NameServer | undefined {
+  const bare = canonicalAddress(text);
+  if (bare !== undefined) return { address: bare, port: 53 };
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(\d{1,5}))?$/.exec(text);
+  const address = canonicalAddress(match?.[1] ?? match?.[2] ?? '');
+  const port = Number(match?.[3] ?? '53');
+  return address === undefined || port < 1 || port > 65_535 ? undefined : { address, port };
+}
+
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+const portRange = v.pipe(
+  v.string('must be a range of ports such as "61000-64999"'),
+  v.rawTransform<string, PortRange>(({ dataset, addIssue, NEVER }) => {
+    const match = /^(\d{1,5})-(\d{1,5})$/.exec(dataset.value);
+    const [first, last] = [Number(match?.[1]), Number(match?.[2])];
+    if (match !== null && first >= 1 && first <= last && last <= 65_535) return { first, last };
+    addIssue({ message: 'must be a range of ports such as "61000-64999"' });
+    return NEVER;
+  }),
+);
+
+const timers = v.optional(
+  v.strictObject({
+    pass: v.optional(duration(100, longest), '4m'),
+    host_addrs: v.optional(duration(0, longest), '7m'),
+    addr_state: v.optional(duration(0, longest), '15h'),
+    host_ok_state: v.optional(duration(0, longest), '41h'),
+    host_na_state: v.optional(duration(0, longest), '10h'),
+    host_addr_timeout: v.optional(duration(0, longest), '12d'),
+  }),
+  {},
+);
+
+const limits = v.optional(
+  v.strictObject({
+    iter_hosts: v.optional(integer(1, 1_000_000), contractLimits.iterHosts),
+    iter_addrs: v.optional(integer(1, 1_000_000), contractLimits.iterAddrs),
+    addrs_per_host: v.optional(integer(1, 10_000), contractLimits.addrsPerHost),
+  }),
+  {},
+);
+
+const check = v.optional(
+  v.strictObject({
+    timeout: v.optional(duration(100, hour), '30s'),
+    body_limit: v.optional(integer(0, 100_000_000), 65_536),
+    ca_file: v.optional(path),
+  }),
+  {},
+);
+
+const resolver = v.optional(
+  v.strictObject({
+    servers: v.optional(v.pipe(v.array(nameServer), v.minLength(1, 'must name at least one server'))),
+    timeout: v.optional(duration(100, hour), '10s'),
+  }),
+  {},
+);
+
+const mark = integer(1, 0xffff_ffff);
+
+const table = v.pipe(
+  v.strictObject({
+    name: v.optional(nftName('an nftables table'), 'netsteward-nbrpc'),
+    mark: v.optional(mark, 0x10000),
+    mask: v.optional(mark, 0x10000),
+    mark_forwarded: v.optional(v.boolean('must be true or false'), true),
+    mark_own: v.optional(v.boolean('must be true or false'), true),
+    exempt_source_ports: v.optional(portRange, '61000-64999'),
+    exempt_uid: v.optional(integer(0, 0xffff_fffe)),
+  }),
+  v.forward(
+    // A bit of the mark outside of the mask would never be set; no bit inside would mark nothing.
+    v.check((value) => (BigInt(value.mark) & ~BigInt(value.mask)) === 0n, 'must have no bits outside of mask'),
+    ['mark'],
+  ),
+);
+
+const setName = v.optional(nftName('an nftables set'));
+
+const sets = v.pipe(
+  v.strictObject({
+    family: v.optional(v.picklist(['inet', 'ip', 'ip6'], 'must be "inet", "ip" or "ip6"'), 'inet'),
+    table: v.optional(nftName('an nftables table'), 'filter'),
+    blocked4: setName,
+    blocked6: setName,
+    direct4: setName,
+    direct6: setName,
+  }),
+  v.check((value) => namesOf(value).length > 0, 'must name at least one of blocked4, blocked6, direct4, direct6'),
+  v.check((value) => new Set(namesOf(value)).size === namesOf(value).length, 'must name each set only once'),
+);
+
+function namesOf(value: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const { blocked4, blocked6, direct4, direct6 } = value;
+  return [blocked4, blocked6, direct4, direct6].filter((name) => name !== undefined);
+}
+
+const schema = v.pipe(
+  v.strictObject({
+    check_lists: v.pipe(
+      v.array(path, 'must be a list of paths'),
+      v.minLength(1, 'must name at least one file'),
+      v.check((paths) => new Set(paths).size === paths.length, 'must name each file only once'),
+    ),
+    state: v.optional(path, '/var/lib/netsteward/nbrpc.db'),
+    default_policy: v.optional(policy, 'af-all'),
+    on_stop: v.optional(v.picklist(['keep', 'flush'], 'must be "keep" or "flush"'), 'keep'),
+    timers,
+    limits,
+    check,
+    resolver,
+    table: v.optional(table),
+    sets: v.optional(sets),
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed || dataset.value.table === undefined || dataset.value.sets === undefined) return;
+    const { value } = dataset;
+    addIssue({
+      message: 'cannot stand beside [nbrpc.table]: netsteward keeps its own table, or sets of yours',
+      path: [{ type: 'object', origin: 'value', input: value, key: 'sets', value: value.sets }],
+    });
+  }),
+);
+
+export type NbrpcTable = v.InferOutput<typeof table>;
+export type NbrpcSets = v.InferOutput<typeof sets>;
+export type NbrpcConfig = v.InferOutput<typeof schema>;
+
+/** Where verdicts go: a table of our own, or sets of the administrator's ruleset. */
+export type Sink =
+  | { readonly kind: 'table'; readonly table: NbrpcTable }
+  | { readonly kind: 'sets'; readonly sets: NbrpcSets };
+
+export function parseNbrpc(source: ConfigTable): Parsed<NbrpcConfig> {
+  return parseWith(schema, source);
+}
+
+export function sinkOf(config: NbrpcConfig): Sink {
+  if (config.sets !== undefined) return { kind: 'sets', sets: config.sets };
+  return { kind: 'table', table: config.table ?? v.parse(table, {}) };
+}
+
+/** Seconds, as the state machine counts. */
+export function timersOf(config: NbrpcConfig): Timers {
+  const { timers: ms } = config;
+  return {
+    ...contractTimers,
+    hostAddrs: ms.host_addrs / 1000,
+    addrState: ms.addr_state / 1000,
+    hostOkState: ms.host_ok_state / 1000,
+    hostNaState: ms.host_na_state / 1000,
+    hostAddrTimeout: ms.host_addr_timeout / 1000,
+  };
+}

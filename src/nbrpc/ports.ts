@@ -1,0 +1,35 @@
+/** The ports that nbrpc uses, and the values that composition makes them from. */
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { AddressSets, Files, HttpProbe, Resolver, Store } from '../system/ports.ts';
+import type { NameServer, PortRange, Sink } from './config.ts';
+
+export interface ResolverSetup {
+  /** Absent: the system's own resolver. */
+  readonly servers: readonly NameServer[] | undefined;
+}
+
+export interface ProbeSetup {
+  /** PEM certificates that are trusted beside the built-in roots. */
+  readonly ca: Buffer | undefined;
+  /** Source ports that the marking chains leave alone. */
+  readonly sourcePorts: PortRange | undefined;
+}
+
+/** A port that a reload replaces is closed where it can be. */
+export type Closable<Port> = Port & { close?(): void | Promise<void> };
+
+export interface NbrpcHost {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly files: Files;
+  readonly store: Store;
+  openResolver(setup: ResolverSetup): Closable<Resolver> | Promise<Closable<Resolver>>;
+  openProbe(setup: ProbeSetup): Closable<HttpProbe> | Promise<Closable<HttpProbe>>;
+  openSets(sink: Sink): AddressSets | Promise<AddressSets>;
+}
+
+/** For `netsteward check --host`: it only reads. */
+export interface NbrpcPreflightHost {
+  readonly files: Files;
+}

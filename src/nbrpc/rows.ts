@@ -1,0 +1,146 @@
+/** Between the tables of the state file and the state in memory. */
+import { isIPv4, isIPv6 } from 'node:net';
+import { NetstewardError } from '../core/errors.ts';
+import type { Database, Statement } from '../system/ports.ts';
+import { hostNameProblem } from './host-name.ts';
+import type { AddressRecord, AddressState, HostRecord, HostState, ListEntry } from './model.ts';
+import { type Changes, type HostEntry, type ListRecord, State } from './state.ts';
+
+/** Reads everything. Rows that this program would not have written make it throw NetstewardError `state-file-damaged`. */
+export function loadState(database: Database, path: string): State {
+  const damaged = (what: string): NetstewardError =>
+    new NetstewardError('state-file-damaged', `${path} is damaged: ${what}`, {
+      remedy: 'Restore the file, or move it away to start with an empty state.',
+    });
+
+  const hosts = new Map<number, { record: HostRecord; addresses: Map<string, AddressRecord> }>();
+  for (const row of tuples(database, 'hosts', hostColumns)) {
+    const [id, name, type, checkPath, result, policy, state, checked, changed, failingSince, reason] = row as HostRow;
+    if (hostNameProblem(name) !== undefined) throw damaged(`${JSON.stringify(name)} is no host name`);
+    const check = { type, path: checkPath, result };
+    const record = { name, order: id, check, policy, state, checked, changed, failingSince, reason };
+    hosts.set(id, { record, addresses: new Map() });
+  }
+  for (const row of tuples(database, 'addresses', addressColumns)) {
+    const [id, host, address, state, reason, seen, checked, changed, altChecked, altReason, down] = row as AddressRow;
+    if (!isIPv4(address) && !isIPv6(address)) throw damaged(`${JSON.stringify(address)} is no address`);
+    const record = { address, order: id, state, reason, seen, checked, changed, altChecked, altReason, down };
+    const entry = hosts.get(host);
+    if (entry === undefined) throw damaged(`the address ${address} is of no host`);
+    entry.addresses.set(address, record);
+  }
+  const lists = new Map<string, ListRecord & { entries: Map<string, ListEntry> }>();
+  for (const [listPath, position, mtime] of tuples(database, 'lists', 'path, position, mtime') as ListRow[]) {
+    lists.set(listPath, { path: listPath, position, mtime, entries: new Map() });
+  }
+  const entries = (tuples(database, 'list_entries', entryColumns) as EntryRow[]).sort((a, b) => a[1] - b[1]);
+  for (const [list, , host, type, checkPath, result, policy] of entries) {
+    lists.get(list)?.entries.set(host, { host, check: { type, path: checkPath, result }, policy });
+  }
+  return new State(hosts.values(), lists.values());
+}
+
+/**
+ * A whole table as one JSON text: a tenth of the time that an object a row takes in either binding (10 000 hosts with
+ * 40 000 addresses: 0.1 s instead of 0.3 s). Times are milliseconds at the finest, which JSON carries unharmed.
+ */
+function tuples(database: Database, table: string, columns: string): unknown[] {
+  const row = database.prepare(`SELECT json_group_array(json_array(${columns})) AS rows FROM ${table}`).get();
+  return JSON.parse(String(row?.rows ?? '[]')) as unknown[];
+}
+
+type HostRow = [number, string, string, string, string, string, HostState | null, number, number, number, string];
+type AddressRow = [number, number, string, AddressState | null, string, number, number, number, number, string, number];
+type ListRow = [string, number, number | null];
+type EntryRow = [string, number, string, string, string, string, string];
+
+const hostColumns =
+  'id, name, check_type, check_path, check_result, policy, state, checked, changed, failing_since, reason';
+const addressColumns = 'id, host, address, state, reason, seen, checked, changed, alt_checked, alt_reason, down';
+const entryColumns = 'list, rank, host, check_type, check_path, check_result, policy';
+
+/** Writes what differs; to be called inside a transaction. */
+export class ChangeWriter {
+  readonly #putList: Statement;
+  readonly #dropList: Statement;
+  readonly #dropEntries: Statement;
+  readonly #addEntry: Statement;
+  readonly #putHost: Statement;
+  readonly #dropHost: Statement;
+  readonly #putAddress: Statement;
+  readonly #dropAddress: Statement;
+
+  constructor(database: Database) {
+    const marks = (columns: string): string =>
+      columns
+        .split(',')
+        .map(() => '?')
+        .join(', ');
+    const replaced = (columns: string): string =>
+      columns
+        .split(', ')
+        .slice(1)
+        .map((column) => `${column} = excluded.${column}`)
+        .join(', ');
+    // An upsert by row id: REPLACE would delete the row first, and the addresses of the host with it.
+    const upsert = (table: string, columns: string): Statement =>
+      database.prepare(
+        `INSERT INTO ${table} (${columns}) VALUES (${marks(columns)}) ON CONFLICT (id) DO UPDATE SET ${replaced(columns)}`,
+      );
+    this.#putList = database.prepare(
+      'INSERT INTO lists (path, position, mtime) VALUES (?, ?, ?) ' +
+        'ON CONFLICT (path) DO UPDATE SET position = excluded.position, mtime = excluded.mtime',
+    );
+    this.#dropList = database.prepare('DELETE FROM lists WHERE path = ?');
+    this.#dropEntries = database.prepare('DELETE FROM list_entries WHERE list = ?');
+    this.#addEntry = database.prepare(`INSERT INTO list_entries (${entryColumns}) VALUES (${marks(entryColumns)})`);
+    this.#putHost = upsert('hosts', hostColumns);
+    this.#dropHost = database.prepare('DELETE FROM hosts WHERE id = ?');
+    this.#putAddress = upsert('addresses', addressColumns);
+    this.#dropAddress = database.prepare('DELETE FROM addresses WHERE id = ?');
+  }
+
+  write(changes: Changes): void {
+    for (const { path, before, after } of changes.lists) this.#writeList(path, before, after);
+    // Deletions first: a name that is gone and there again keeps its uniqueness.
+    for (const { before, after } of changes.hosts) {
+      if (before !== undefined && before.record.order !== after?.record.order) this.#dropHost.run(before.record.order);
+    }
+    for (const { before, after } of changes.hosts) {
+      if (after !== undefined) this.#writeHost(before?.record.order === after.record.order ? before : undefined, after);
+    }
+  }
+
+  #writeList(path: string, before: ListRecord | undefined, after: ListRecord | undefined): void {
+    if (after === undefined) {
+      this.#dropList.run(path);
+      return;
+    }
+    this.#putList.run(path, after.position, after.mtime);
+    if (before?.entries === after.entries) return;
+    this.#dropEntries.run(path);
+    let rank = 0;
+    for (const { host, check, policy } of after.entries.values()) {
+      this.#addEntry.run(path, rank++, host, check.type, check.path, check.result, policy);
+    }
+  }
+
+  #writeHost(before: HostEntry | undefined, after: HostEntry): void {
+    const { record } = after;
+    if (record !== before?.record) {
+      const { order, name, check, policy, state, checked, changed, failingSince, reason } = record;
+      const checkValues = [check.type, check.path, check.result] as const;
+      this.#putHost.run(order, name, ...checkValues, policy, state, checked, changed, failingSince, reason);
+    }
+    if (after.addresses === before?.addresses) return;
+    for (const [text, old] of before?.addresses ?? []) {
+      if (after.addresses.get(text)?.order !== old.order) this.#dropAddress.run(old.order);
+    }
+    for (const [text, address] of after.addresses) {
+      if (address === before?.addresses.get(text)) continue;
+      const { order, state, reason, seen, checked, changed, altChecked, altReason, down } = address;
+      const times = [seen, checked, changed, altChecked] as const;
+      this.#putAddress.run(order, record.order, text, state, reason, ...times, altReason, down);
+    }
+  }
+}

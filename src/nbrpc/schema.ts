@@ -1,0 +1,91 @@
+/** The state file: its tables, and how it is known to be ours and of a version that we understand. */
+import { NetstewardError } from '../core/errors.ts';
+import type { Database } from '../system/ports.ts';
+
+/** `nsnb`, in the header of the file (SQLite file format §1.3.15). */
+export const applicationId = 0x6e736e62;
+export const schemaVersion = 1;
+
+const schema = `
+  CREATE TABLE lists (
+    path TEXT PRIMARY KEY,
+    position INTEGER NOT NULL,
+    mtime REAL
+  ) STRICT;
+  CREATE TABLE list_entries (
+    list TEXT NOT NULL REFERENCES lists (path) ON DELETE CASCADE ON UPDATE CASCADE,
+    rank INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    check_type TEXT NOT NULL,
+    check_path TEXT NOT NULL,
+    check_result TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    PRIMARY KEY (list, host)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE hosts (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    check_type TEXT NOT NULL,
+    check_path TEXT NOT NULL,
+    check_result TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    state TEXT CHECK (state IN ('ok', 'failing', 'unstable', 'na')),
+    checked REAL NOT NULL,
+    changed REAL NOT NULL,
+    failing_since REAL NOT NULL,
+    reason TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE addresses (
+    id INTEGER PRIMARY KEY,
+    host INTEGER NOT NULL REFERENCES hosts (id) ON DELETE CASCADE,
+    address TEXT NOT NULL,
+    state TEXT CHECK (state IN ('ok', 'na', 'skipped')),
+    reason TEXT NOT NULL,
+    seen REAL NOT NULL,
+    checked REAL NOT NULL,
+    changed REAL NOT NULL,
+    alt_checked REAL NOT NULL,
+    alt_reason TEXT NOT NULL,
+    down REAL NOT NULL,
+    UNIQUE (host, address)
+  ) STRICT;
+`;
+
+/** Makes the tables in an empty file; throws NetstewardError for a file of others or of a newer version. */
+export function prepareSchema(database: Database, path: string): void {
+  if (verify(database, path)) return;
+  database.transaction(() => {
+    // Another process may have made them meanwhile.
+    if (verify(database, path)) return;
+    database.exec(schema);
+    database.exec(`PRAGMA application_id = ${applicationId}`);
+    database.exec(`PRAGMA user_version = ${schemaVersion}`);
+  });
+}
+
+/** False for an empty database. */
+function verify(database: Database, path: string): boolean {
+  const id = Number(database.prepare('PRAGMA application_id').get()?.application_id ?? 0);
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
+  const tables = Number(database.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.count ?? 0);
+  if (id === 0 && version === 0 && tables === 0) return false;
+  const problem = headerProblem(id, version, path);
+  if (problem !== undefined) throw problem;
+  return true;
+}
+
+/** What is wrong with a file whose header says this; undefined for one of ours. */
+export function headerProblem(id: number, version: number, path: string): NetstewardError | undefined {
+  if (id !== applicationId) {
+    return new NetstewardError('state-file-foreign', `${path} is an SQLite database of some other program`, {
+      remedy: 'Name another state file, or move that one away.',
+    });
+  }
+  if (version > schemaVersion) {
+    const message = `${path} is of version ${version}, this netsteward knows versions up to ${schemaVersion}`;
+    return new NetstewardError('state-file-newer', message, {
+      remedy: 'Run the newer netsteward, or move the file away to start with an empty state.',
+    });
+  }
+  return undefined;
+}

@@ -1,0 +1,46 @@
+/** A module together with the makers of its ports: all that the supervisor needs to know of it. */
+import type { ConfigTable, Finding, ModuleDefinition, ModuleName, Parsed, RunningModule } from '../core/module.ts';
+
+/** `config` is what `parse` of the same module gave. */
+export interface BoundModule {
+  readonly name: ModuleName;
+  /** Keys that hold file names, as dotted paths inside the module's table; `*` stands for each element of an array. */
+  readonly paths: readonly string[];
+  parse(table: ConfigTable): Parsed<unknown>;
+  preflight(config: unknown): Promise<readonly Finding[]>;
+  start(config: unknown, signal: AbortSignal): Promise<RunningModule<unknown>>;
+}
+
+/** One line a module in the registry (cli/compose.ts): loads the module's code only when something asks for it. */
+export type ModuleRegistry = ReadonlyMap<ModuleName, () => Promise<BoundModule>>;
+
+export interface Binding<Config, Host, PreflightHost> {
+  readonly definition: ModuleDefinition<Config, Host, PreflightHost>;
+  readonly paths: readonly string[];
+  /** Makes the ports for one start. */
+  host(config: Config): Promise<Host>;
+  /** Makes the ports for one look at the machine: they only read. */
+  preflightHost(config: Config): Promise<PreflightHost>;
+}
+
+/** Closes over the ports, so that the supervisor can treat all modules alike. */
+export function bindModule<Config, Host, PreflightHost>(binding: Binding<Config, Host, PreflightHost>): BoundModule {
+  const { definition } = binding;
+  // The supervisor hands a module nothing but what its own parse() made.
+  const own = (config: unknown): Config => config as Config;
+  return {
+    name: definition.name,
+    paths: binding.paths,
+    parse: (table) => definition.parse(table),
+    preflight: async (config) => definition.preflight(own(config), await binding.preflightHost(own(config))),
+    async start(config, signal) {
+      const running = await definition.start(own(config), await binding.host(own(config)), signal);
+      return {
+        reload: (next) => running.reload(own(next)),
+        health: () => running.health(),
+        done: running.done,
+        stop: (reason) => running.stop(reason),
+      };
+    },
+  };
+}

@@ -1,0 +1,139 @@
+/** The control socket: HTTP over a unix socket, for `netsteward status` and `netsteward reload`. */
+import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { errnoOf, NetstewardError } from '../core/errors.ts';
+import type { ReloadRecord, StatusReport } from './status-report.ts';
+
+export interface ControlTarget {
+  status(): StatusReport;
+  reload(): Promise<ReloadRecord>;
+}
+
+export interface ControlSocket {
+  /** Closes all connections and removes the socket file. */
+  close(): Promise<void>;
+}
+
+// Nothing that a client of this socket sends has to be large or slow.
+const bounds = { maxHeaderSize: 8192, requestTimeout: 5000, headersTimeout: 5000, keepAliveTimeout: 1000 };
+const mostConnections = 32;
+const mostBody = 4096;
+
+/**
+ * Listens with mode 0660. A socket file that nobody listens on is replaced. Rejects with NetstewardError
+ * `already-running` when somebody does, `control-socket-unusable` when the place cannot be used.
+ */
+export async function openControlSocket(path: string, target: ControlTarget): Promise<ControlSocket> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await removeStale(path);
+    const server = createServer(bounds, (request, response) => {
+      // A failure of one answer must end with that connection.
+      answer(target, request, response).catch((error: unknown) => response.destroy(error as Error));
+    });
+    server.maxConnections = mostConnections;
+    await listen(server, path);
+    return { close: () => close(server) };
+  } catch (error) {
+    if (error instanceof NetstewardError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new NetstewardError('control-socket-unusable', `the control socket ${path} cannot be opened: ${reason}`, {
+      remedy: 'Run as a user that may write there, or name another place in control.socket.',
+      cause: error,
+    });
+  }
+}
+
+async function removeStale(path: string): Promise<void> {
+  const stat = await lstat(path).catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (stat === undefined) return;
+  if (!stat.isSocket()) {
+    throw new NetstewardError('control-socket-unusable', `${path} is there already and is no socket`, {
+      remedy: 'Name another place in control.socket, or remove the file.',
+    });
+  }
+  if (await someoneListens(path)) {
+    throw new NetstewardError('already-running', `another netsteward is running: it listens on ${path}`, {
+      remedy: 'Stop it first (systemctl stop netsteward), or give this one a control.socket of its own.',
+    });
+  }
+  await unlink(path);
+}
+
+function someoneListens(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', (error) => {
+      // ECONNREFUSED: bound by nobody (unix(7)). EAGAIN: somebody whose queue is full.
+      const code = errnoOf(error);
+      if (code === 'ECONNREFUSED' || code === 'ENOENT') resolve(false);
+      else if (code === 'EAGAIN') resolve(true);
+      else reject(error);
+    });
+  });
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    // The file is made inside listen(): with this mask nobody else can connect before the chmod.
+    const mask = process.umask(0o177);
+    try {
+      server.listen(path, resolve);
+    } finally {
+      process.umask(mask);
+    }
+  });
+  await chmod(path, 0o660);
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+async function answer(target: ControlTarget, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { url, method } = request;
+  const allowed = url === '/status' ? 'GET' : url === '/reload' ? 'POST' : undefined;
+  if (allowed === undefined) return send(response, 404, { error: 'there are /status and /reload' });
+  if (method !== allowed) {
+    response.setHeader('allow', allowed);
+    return send(response, 405, { error: `use ${allowed}` });
+  }
+  if (!(await drained(request))) return send(response, 413, { error: `at most ${mostBody} bytes` });
+  if (url === '/status') return send(response, 200, target.status());
+  const record = await target.reload();
+  return send(response, record.ok ? 200 : 409, record);
+}
+
+/** Reads the body away; false when it is too long. */
+async function drained(request: IncomingMessage): Promise<boolean> {
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > mostBody) return false;
+  }
+  return true;
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    connection: 'close',
+  });
+  response.end(text);
+}

@@ -1,0 +1,3 @@
+/** Places that need no configuration. */
+
+export const defaultControlSocket = '/run/netsteward/control.sock';

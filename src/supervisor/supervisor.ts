@@ -1,0 +1,206 @@
+/** Runs the modules of a configuration side by side: start, health, two-phase reload, stop; and tells systemd about it. */
+import type { Clock, Timer } from '../core/clock.ts';
+import { DiagnosticError, formatDiagnostic } from '../core/diagnostic.ts';
+import { describeError, NetstewardError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import type { ModuleName } from '../core/module.ts';
+import { WarningBoard } from '../core/warnings.ts';
+import type { Notifier } from '../system/ports.ts';
+import type { Configuration, ConfiguredModule } from './config.ts';
+import { ModuleRunner } from './module-runner.ts';
+import { applyReload } from './reload.ts';
+import { type ReloadRecord, type StatusReport, type SupervisorState, summarize } from './status-report.ts';
+
+export interface SupervisorOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly notifier: Notifier;
+  /** Milliseconds between WATCHDOG=1 messages; none where undefined. */
+  readonly watchdogInterval: number | undefined;
+  /** Reads and parses the configuration again; rejects with every problem. */
+  readonly load: () => Promise<Configuration>;
+  /** Takes over what concerns the process and no module (the log); called when a reload is certain. */
+  readonly applyGeneral: (configuration: Configuration) => void;
+  readonly version: string;
+  readonly pid: number;
+  /** The configuration file, as the user wrote it. */
+  readonly configFile: string;
+}
+
+/** How often (ms) the STATUS line is looked at, besides at each change. */
+const statusInterval = 10_000;
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #board: WarningBoard;
+  readonly #startedAt: number;
+  #configuration: Configuration;
+  #runners = new Map<ModuleName, ModuleRunner>();
+  #state: SupervisorState = 'starting';
+  #lastReload: ReloadRecord | undefined;
+  /** Reloads and the stop come one after another. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
+  #lastStatus = '';
+  #timers: Timer[] = [];
+  /** Modules that a reload under way has added, and that a stop must reach too. */
+  readonly #adding = new Set<ModuleRunner>();
+
+  constructor(configuration: Configuration, options: SupervisorOptions) {
+    this.#configuration = configuration;
+    this.#options = options;
+    this.#startedAt = options.clock.now();
+    this.#board = new WarningBoard(() => options.clock.now(), (change, { code, subject, severity, text, remedy }) => {
+      const level = change === 'cleared' ? 'info' : severity === 'error' ? 'error' : 'warn';
+      options.log[level](`warning-${change}`, { code, subject, text, remedy });
+    });
+  }
+
+  /** Starts every module; a module that cannot start is tried again, and does not keep the others from starting. */
+  start(): void {
+    for (const [name, configured] of this.#configuration.modules) {
+      this.#runners.set(name, this.#runner(configured));
+    }
+    for (const runner of this.#runners.values()) runner.run();
+    this.#every(statusInterval, () => this.#tellStatus());
+    const { watchdogInterval, notifier } = this.#options;
+    if (watchdogInterval !== undefined) {
+      // That this timer fires shows that the loop ticks (sd_notify(3), WATCHDOG=1).
+      this.#every(watchdogInterval, () => {
+        if ([...this.#runners.values()].every((runner) => runner.answers())) notifier.notify({ WATCHDOG: '1' });
+      });
+    }
+  }
+
+  status(): StatusReport {
+    const { clock, version, pid, configFile } = this.#options;
+    const modules = [...this.#runners.values()].map((runner) => runner.status());
+    const warnings = [...this.#board.list(), ...modules.flatMap((module) => module.health?.warnings ?? [])];
+    return {
+      version,
+      pid,
+      config: configFile,
+      state: this.#state,
+      ready: modules.every((module) => module.state === 'running'),
+      startedAt: this.#startedAt,
+      now: clock.now(),
+      modules,
+      warnings,
+      lastReload: this.#lastReload,
+    };
+  }
+
+  /** Verifies everything, then applies it. Where there is any problem nothing changes and the record names them all. Never rejects. */
+  reload(): Promise<ReloadRecord> {
+    const done = this.#queue.then(() => this.#reload());
+    this.#queue = done;
+    return done;
+  }
+
+  /** Stops the modules, last started first, each within a time limit. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  #runner(configured: ConfiguredModule): ModuleRunner {
+    const { clock, log } = this.#options;
+    return new ModuleRunner(configured, { clock, log, board: this.#board, onChange: () => this.#changed() });
+  }
+
+  #changed(): void {
+    if (this.#state === 'starting' && [...this.#runners.values()].every((each) => each.status().state === 'running')) {
+      this.#state = 'running';
+      this.#options.log.info('ready', { modules: [...this.#runners.keys()] });
+      this.#options.notifier.notify({ READY: '1', STATUS: this.#statusLine() });
+    } else {
+      this.#tellStatus();
+    }
+  }
+
+  #statusLine(): string {
+    const { modules, warnings } = this.status();
+    this.#lastStatus = summarize(modules, warnings.length);
+    return this.#lastStatus;
+  }
+
+  #tellStatus(): void {
+    const before = this.#lastStatus;
+    if (this.#statusLine() !== before) this.#options.notifier.notify({ STATUS: this.#lastStatus });
+  }
+
+  #every(ms: number, action: () => void): void {
+    const index = this.#timers.length;
+    const arm = (): void => {
+      this.#timers[index] = this.#options.clock.after(ms, () => {
+        arm();
+        action();
+      });
+    };
+    arm();
+  }
+
+  async #reload(): Promise<ReloadRecord> {
+    const { clock, log, notifier } = this.#options;
+    const before = this.#state;
+    if (before === 'stopping' || before === 'stopped') {
+      return { at: clock.now(), ok: false, problems: ['netsteward is stopping'] };
+    }
+    if (before === 'running') {
+      this.#state = 'reloading';
+      notifier.notify({ RELOADING: '1' });
+    }
+    const problems = await this.#verifyAndApply();
+    this.#lastReload = { at: clock.now(), ok: problems.length === 0, problems };
+    if (problems.length > 0) {
+      log.error('reload-rejected', { problems });
+      this.#board.raise('reload-rejected', '', { reason: problems.join('; ') });
+    } else {
+      log.info('reloaded', { modules: [...this.#runners.keys()] });
+      this.#board.clear('reload-rejected', '');
+    }
+    if (this.#state === 'reloading') {
+      this.#state = before;
+      notifier.notify({ READY: '1', STATUS: this.#statusLine() });
+    }
+    this.#changed();
+    return this.#lastReload;
+  }
+
+  async #verifyAndApply(): Promise<readonly string[]> {
+    try {
+      const next = await this.#options.load();
+      if (next.control.socket !== this.#configuration.control.socket) {
+        return ['control.socket cannot change while netsteward runs: restart it'];
+      }
+      this.#runners = await applyReload(this.#runners, next, (configured) => this.#addedRunner(configured));
+      this.#configuration = next;
+      this.#options.applyGeneral(next);
+      return [];
+    } catch (error) {
+      if (error instanceof DiagnosticError) return error.diagnostics.map(formatDiagnostic);
+      return [describeError(error)];
+    } finally {
+      this.#adding.clear();
+    }
+  }
+
+  #addedRunner(configured: ConfiguredModule): ModuleRunner {
+    if (this.#stopping !== undefined) throw new NetstewardError('stopping', 'netsteward is stopping');
+    const runner = this.#runner(configured);
+    this.#adding.add(runner);
+    return runner;
+  }
+
+  async #stop(): Promise<void> {
+    const { log, notifier } = this.#options;
+    this.#state = 'stopping';
+    notifier.notify({ STOPPING: '1' });
+    log.info('stopping');
+    for (const timer of this.#timers) timer.cancel();
+    const runners = new Set([...this.#runners.values(), ...this.#adding]);
+    for (const runner of [...runners].reverse()) await runner.stop('shutdown');
+    this.#state = 'stopped';
+    log.info('stopped');
+  }
+}

@@ -1,0 +1,53 @@
+/** The JSON of `nft -j list ruleset`, `ip -j rule` and `ip -j route` as facts (pure). */
+import type { RouteFact, RuleFact, Ruleset, SetFact, TableFact } from '../../core/host-facts.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const objects = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
+const strings = (value: unknown): readonly string[] =>
+  Array.isArray(value) ? value.filter((each): each is string => typeof each === 'string') : [];
+const text = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '');
+
+/** libnftables-json(5). */
+export function parseRuleset(json: unknown): Ruleset {
+  const tables: TableFact[] = [];
+  const sets: SetFact[] = [];
+  for (const item of isObject(json) ? objects(json.nftables) : []) {
+    if (isObject(item.table)) tables.push({ family: text(item.table.family), name: text(item.table.name) });
+    if (isObject(item.set)) {
+      const { family, table, name, type, flags } = item.set;
+      sets.push({
+        family: text(family),
+        table: text(table),
+        name: text(name),
+        type: Array.isArray(type) ? strings(type).join(' . ') : text(type),
+        flags: strings(flags),
+      });
+    }
+  }
+  return { tables, sets };
+}
+
+const wholeMask = 0xffffffff;
+
+export function parseRules(json: unknown): readonly RuleFact[] {
+  return objects(json).map((rule) => ({
+    priority: Number(rule.priority ?? 0),
+    mark: rule.fwmark === undefined ? undefined : Number(rule.fwmark),
+    mask: rule.fwmask === undefined ? wholeMask : Number(rule.fwmask),
+    not: 'not' in rule,
+    table: rule.table === undefined ? undefined : text(rule.table),
+  }));
+}
+
+export function parseRoutes(json: unknown): readonly RouteFact[] {
+  return objects(json).map((route) => ({
+    table: text(route.table) || 'main',
+    destination: text(route.dst),
+    type: text(route.type) || 'unicast',
+    device: route.dev === undefined ? undefined : text(route.dev),
+    flags: strings(route.flags),
+  }));
+}

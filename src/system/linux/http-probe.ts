@@ -1,0 +1,89 @@
+/** The HttpProbe port over real sockets: connects in large numbers, then TLS and HTTP in small ones. */
+import net from 'node:net';
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { Clock } from '../../core/clock.ts';
+import { describeError } from '../../core/errors.ts';
+import type { HttpProbe, ProbeOutcome, ProbeRequest } from '../ports.ts';
+import { inSlot } from './http-probe-abort.ts';
+import { exchange } from './http-probe-exchange.ts';
+import { localFailure } from './http-probe-failure.ts';
+import type { PortRange } from './local-ports.ts';
+import { TcpStage } from './tcp-stage.ts';
+import type { TrustStore } from './trust-store.ts';
+
+export interface HttpProbeOptions {
+  readonly clock: Clock;
+  readonly trust: TrustStore;
+  /** Connects that wait for an answer at a time; 1000 by default. */
+  readonly connects?: number;
+  /** Handshakes that start at a time; 64 by default. One that takes longer than `patience` no longer counts. */
+  readonly handshakes?: number;
+  /** Open sockets in all; 2000 by default (a connected one that waits for its turn costs 13 kB). */
+  readonly sockets?: number;
+  /** Own checks come from these ports, so that a firewall can tell them apart. */
+  readonly sourcePorts?: PortRange;
+  /** Where servers listen: 80 and 443 but in tests. */
+  readonly ports?: { readonly http: number; readonly https: number };
+}
+
+// A censor that swallows the TLS hello must not hold a slot for a whole time-out: 64 such addresses would stop everything.
+const patience = 250;
+
+export class LinuxHttpProbe implements HttpProbe {
+  readonly #clock: Clock;
+  readonly #trust: TrustStore;
+  readonly #tcp: TcpStage;
+  readonly #ports: { readonly http: number; readonly https: number };
+  readonly #sockets: LimitFunction;
+  readonly #connects: LimitFunction;
+  readonly #handshakes: LimitFunction;
+
+  constructor(options: HttpProbeOptions) {
+    this.#clock = options.clock;
+    this.#trust = options.trust;
+    this.#tcp = new TcpStage(options.clock, options.sourcePorts);
+    this.#ports = options.ports ?? { http: 80, https: 443 };
+    this.#sockets = pLimit(options.sockets ?? 2000);
+    this.#connects = pLimit(options.connects ?? 1000);
+    this.#handshakes = pLimit(options.handshakes ?? 64);
+  }
+
+  /** Waiting for a slot is no part of the request's time-outs. */
+  probe(request: ProbeRequest, signal: AbortSignal): Promise<ProbeOutcome> {
+    if (net.isIP(request.address) === 0) {
+      return Promise.resolve(localFailure(`${request.address} is not an IP address`));
+    }
+    return inSlot(this.#sockets, signal, async () => {
+      try {
+        return await this.#stages(request, signal);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        return localFailure(describeError(error));
+      }
+    });
+  }
+
+  async #stages(request: ProbeRequest, signal: AbortSignal): Promise<ProbeOutcome> {
+    const target = { address: request.address, port: this.#ports[request.scheme], timeout: request.timeout };
+    const first = await inSlot(this.#connects, signal, () => this.#tcp.connect(target, signal));
+    if (first.kind !== 'connected') return first;
+    const { socket } = first;
+    let started = false;
+    const stop = (): void => {
+      if (!started) socket.destroy();
+    };
+    return inSlot(this.#handshakes, signal, async (release) => {
+      started = true;
+      const timer = this.#clock.after(patience, release);
+      try {
+        // A server may well hang up on a client that said nothing while it waited for its turn.
+        const next = socket.destroyed ? await this.#tcp.connect(target, signal) : first;
+        if (next.kind !== 'connected') return next;
+        const options = { clock: this.#clock, context: this.#trust.context() };
+        return await exchange(next.socket, request, options, signal);
+      } finally {
+        timer.cancel();
+      }
+    }).finally(stop);
+  }
+}

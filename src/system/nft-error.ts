@@ -1,0 +1,53 @@
+/** What nft or the kernel answered when it refused, sorted by what the caller can do about it. */
+import { type ErrorDetails, NetstewardError } from '../core/errors.ts';
+import { printableLines } from '../core/printable.ts';
+
+/**
+ * `too-long`: more than one netlink message can carry (EMSGSIZE): split it. `missing`: some object does not exist (ENOENT).
+ * `not-permitted`: no CAP_NET_ADMIN, or a table that another socket owns (EPERM). `unsupported`: the kernel cannot do it.
+ * `syntax`: this nft does not know the words. `died`: the nft process ended.
+ */
+export type NftRefusal =
+  | 'too-long'
+  | 'missing'
+  | 'exists'
+  | 'not-permitted'
+  | 'unsupported'
+  | 'syntax'
+  | 'died'
+  | 'other';
+
+/** Code `nft-refused`, or `nft-message-too-long`, or `nft-died`; the message is nft's own. */
+export class NftError extends NetstewardError {
+  override name = 'NftError';
+  readonly refusal: NftRefusal;
+
+  constructor(refusal: NftRefusal, message: string, details: ErrorDetails = {}) {
+    super(codes[refusal] ?? 'nft-refused', message, details);
+    this.refusal = refusal;
+  }
+}
+
+const codes: Partial<Record<NftRefusal, string>> = { 'too-long': 'nft-message-too-long', died: 'nft-died' };
+
+// strerror(3) texts, which libnftables appends to what it could not do.
+const signs: readonly (readonly [NftRefusal, RegExp])[] = [
+  ['too-long', /Message too long/],
+  ['not-permitted', /Operation not permitted|Permission denied|must be root/],
+  ['syntax', /syntax error/],
+  ['missing', /No such file or directory/],
+  ['exists', /File exists/],
+  ['unsupported', /Operation not supported|Invalid argument|Protocol not supported/],
+];
+
+/** From what nft wrote to its error output. It quotes the command, which may hold 100 000 addresses: lines and length are cut. */
+export function nftErrorFrom(output: string): NftError {
+  const lines = output.trim().split('\n').slice(0, 12);
+  const text = printableLines(lines.map((line) => (line.length > 200 ? `${line.slice(0, 200)}…` : line)).join('\n'));
+  const refusal = signs.find(([, sign]) => sign.test(output))?.[0] ?? 'other';
+  return new NftError(refusal, text === '' ? 'nft failed without a message' : text);
+}
+
+export function refusalOf(error: unknown): NftRefusal | undefined {
+  return error instanceof NftError ? error.refusal : undefined;
+}
