@@ -18,7 +18,7 @@ export async function checkConfiguration(source: ConfigSource, host: boolean): P
 }
 
 async function lookAtHost(configuration: Configuration): Promise<readonly Finding[]> {
-  const findings = [...judgeHost(await composeHostFacts(), hostNeeds(configuration))];
+  const findings = [...judgeHost(await composeHostFacts(), await hostNeeds(configuration))];
   for (const [name, { module, config }] of configuration.modules) {
     for (const finding of await module.preflight(config)) {
       findings.push({ ...finding, text: `${name}: ${finding.text}` });

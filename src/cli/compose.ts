@@ -1,19 +1,102 @@
 /** The one place that makes real adapters and gives them to the modules. */
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../core/clock.ts';
+import { describeError } from '../core/errors.ts';
 import type { HostFacts, HostNeeds } from '../core/host-facts.ts';
 import type { Logger } from '../core/log.ts';
 import type { ModuleName } from '../core/module.ts';
-import type { BoundModule, ModuleRegistry } from '../supervisor/bound-module.ts';
+import type { NbrpcConfig, NbrpcHost, Sink } from '../nbrpc/index.ts';
+import { type BoundModule, bindModule, type ModuleRegistry } from '../supervisor/bound-module.ts';
 import type { Configuration } from '../supervisor/config.ts';
 import { readHostFacts } from '../system/linux/host-facts.ts';
+import type { AgentConfig } from '../system/linux/nft-agent-protocol.ts';
 import { sdNotifier, watchdogInterval } from '../system/linux/sd-notify.ts';
 import type { Notifier } from '../system/ports.ts';
 
 export const readText = (path: string): Promise<string> => readFile(path, 'utf8');
 
 /** The modules that this version has. `log` is what their ports and they themselves write to. */
-export function composeRegistry(_log: Logger): ModuleRegistry {
-  return new Map<ModuleName, () => Promise<BoundModule>>([]);
+export function composeRegistry(log: Logger): ModuleRegistry {
+  return new Map<ModuleName, () => Promise<BoundModule>>([['nbrpc', () => bindNbrpc(log)]]);
+}
+
+async function bindNbrpc(log: Logger): Promise<BoundModule> {
+  const { nbrpcModule, nbrpcPaths } = await import('../nbrpc/index.ts');
+  return bindModule({
+    definition: nbrpcModule,
+    paths: nbrpcPaths,
+    host: (config) => nbrpcHost(config, log.child({ module: 'nbrpc' })),
+    preflightHost: async () => ({ files: new (await import('../system/linux/files.ts')).LinuxFiles() }),
+  });
+}
+
+async function nbrpcHost(config: NbrpcConfig, log: Logger): Promise<NbrpcHost> {
+  const [{ LinuxFiles }, { SqliteStore }, { openResolver }, { LinuxHttpProbe }, { TrustStore }, agent] =
+    await Promise.all([
+      import('../system/linux/files.ts'),
+      import('../system/linux/sqlite.ts'),
+      import('../system/linux/resolver.ts'),
+      import('../system/linux/http-probe.ts'),
+      import('../system/linux/trust-store.ts'),
+      import('../system/linux/nft-agent-client.ts'),
+    ]);
+  const { spawnedAgent } = await import('../system/linux/nft-agent-channel.ts');
+  const clock = systemClock;
+  return {
+    clock,
+    log,
+    files: new LinuxFiles(),
+    store: new SqliteStore(),
+    openResolver: ({ servers }) => openResolver(clock, servers),
+    openProbe: ({ ca, sourcePorts }) => {
+      const trust = new TrustStore(ca === undefined ? {} : { ca }, clock, (error) =>
+        log.warn('trust-store-unusable', { reason: describeError(error) }),
+      );
+      const ports = sourcePorts === undefined ? {} : { sourcePorts };
+      return new LinuxHttpProbe({ clock, trust, ...ports });
+    },
+    openSets: (sink) =>
+      new agent.NftAgentClient({
+        open: spawnedAgent([process.execPath, mainJs, 'nft-agent', '--supervised']),
+        config: agentConfig(sink),
+        onStop: config.on_stop,
+        clock,
+        log,
+      }),
+  };
+}
+
+/** The entry of this build: nft-agent is the same program as a child process. */
+const mainJs = fileURLToPath(new URL('../main.js', import.meta.url));
+
+/** What nft-agent may touch for this configuration: the own table, or just the named sets. */
+function agentConfig(sink: Sink): AgentConfig {
+  if (sink.kind === 'table') {
+    const { name, mark, mask, mark_forwarded, mark_own, exempt_source_ports, exempt_uid } = sink.table;
+    return {
+      kind: 'own',
+      name,
+      mark,
+      mask,
+      markForwarded: mark_forwarded,
+      markOwn: mark_own,
+      exemptSourcePorts: { from: exempt_source_ports.first, to: exempt_source_ports.last },
+      exemptUid: exempt_uid,
+      // nbrpc itself leaves out the addresses of its resolvers: which these are may change by a reload.
+      never: [],
+    };
+  }
+  const { family, table } = sink.sets;
+  return { kind: 'foreign', family, table, sets: foreignSets(sink) };
+}
+
+function foreignSets(sink: Extract<Sink, { kind: 'sets' }>): readonly { name: string; type: 'ipv4_addr' | 'ipv6_addr' }[] {
+  const { blocked4, blocked6, direct4, direct6 } = sink.sets;
+  return [
+    ...[blocked4, direct4].map((name) => ({ name, type: 'ipv4_addr' as const })),
+    ...[blocked6, direct6].map((name) => ({ name, type: 'ipv6_addr' as const })),
+  ].flatMap(({ name, type }) => (name === undefined ? [] : [{ name, type }]));
 }
 
 export interface ServicePorts {
@@ -30,6 +113,15 @@ export function composeHostFacts(): Promise<HostFacts> {
 }
 
 /** What the configured modules count on of the machine, beyond what they look at themselves. */
-export function hostNeeds(_configuration: Configuration): HostNeeds {
-  return { sets: [], ownTables: [], marks: [] };
+export async function hostNeeds(configuration: Configuration): Promise<HostNeeds> {
+  const nbrpc = configuration.modules.get('nbrpc');
+  if (nbrpc === undefined) return { sets: [], ownTables: [], marks: [] };
+  const { sinkOf } = await import('../nbrpc/index.ts');
+  const sink = sinkOf(nbrpc.config as NbrpcConfig);
+  if (sink.kind === 'table') {
+    const { name, mark, mask } = sink.table;
+    return { sets: [], ownTables: [{ family: 'inet', name }], marks: [{ mark, mask }] };
+  }
+  const { family, table } = sink.sets;
+  return { sets: foreignSets(sink).map((set) => ({ ...set, family, table })), ownTables: [], marks: [] };
 }

@@ -13,6 +13,7 @@ import {
   type HostName,
   hostNames,
 } from '../lab/vocabulary.ts';
+import { registerRehearse } from './lab-rehearse.ts';
 import { print, printJson } from './output.ts';
 
 interface StateOption {
@@ -83,6 +84,8 @@ export function registerLab(program: Command): void {
     .addOption(lab.createOption('--host <host>', 'from where').choices(hostNames).default('lan'))
     .action((name: string, options: CurlFlags) => curl(name, options));
 
+  registerRehearse(lab);
+
   withState(lab.command('dns'))
     .description('change what DNS says of a name')
     .argument('<name>', "a name, or '*' for all that were not named")
@@ -125,9 +128,12 @@ async function up(options: StateOption & { foreground?: boolean; service?: strin
   });
   const { services } = await lab.status();
   print(`The lab is up. State folder: ${lab.stateDir}\n`);
-  print(`It serves ${services.length > 8 ? `${services.length} names` : services.map(({ name }) => name).join(', ')}.`);
+  print(
+    `It serves ${services.length > 8 ? `${services.length} names` : services.map(({ name }) => name).join(', ')}.\n`,
+  );
   if (options.foreground !== true) {
     print('Try: netsteward lab status\n');
+    return;
   }
   print('Ctrl-C takes it down.\n');
   const stop = new AbortController();

@@ -30,6 +30,18 @@ export function prettyLine(line: LogLine, colour: boolean): string {
   return [words.join(' '), ...stack.map((each) => paint(dim, `    ${each}`))].join('\n');
 }
 
+/** What a line of JSON says, without time and level; text that is no log line stays as it is. */
+export function logSentence(json: string): string {
+  let line: LogLine;
+  try {
+    line = JSON.parse(json) as LogLine;
+  } catch {
+    return json;
+  }
+  const { head, rest } = describe({ ...line, module: '' });
+  return rest === '' ? head : `${head} ${rest}`;
+}
+
 // Priorities of sd-daemon(3).
 const priorities: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
 
@@ -49,7 +61,7 @@ interface Description {
 
 function describe(line: LogLine): Description {
   const { level: _level, time: _time, event, module, error, ...fields } = line;
-  const from = typeof module === 'string' ? `${printable(module)}: ` : '';
+  const from = typeof module === 'string' && module !== '' ? `${printable(module)}: ` : '';
   const sentence = sentences[event]?.(fields);
   const details = error === undefined ? [] : errorText(error, 'reason' in fields);
   const [message = '', ...stack] = details;

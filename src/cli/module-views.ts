@@ -1,10 +1,14 @@
 /** How `netsteward status` shows each module's own picture. */
 import type { ModuleName } from '../core/module.ts';
+import type { RunningDetail } from '../nbrpc/index.ts';
+import { renderNbrpc } from './nbrpc-view.ts';
 
 type View = (detail: unknown, now: number) => readonly string[];
 
 /** One line a module; one without a line shows its summary alone. */
-const views: Partial<Readonly<Record<ModuleName, View>>> = {};
+const views: Partial<Readonly<Record<ModuleName, View>>> = {
+  nbrpc: (detail, now) => renderNbrpc(detail as RunningDetail, now),
+};
 
 export function renderDetail(name: ModuleName, detail: unknown, now: number): readonly string[] {
   return views[name]?.(detail, now) ?? [];

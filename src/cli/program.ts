@@ -5,6 +5,8 @@ import { registerCheck } from './check.ts';
 import { registerCompletion } from './completion.ts';
 import { exitCodeOf, failureText } from './failure.ts';
 import { endQuietlyWithReader, print, printError } from './output.ts';
+import { registerLab } from './lab.ts';
+import { registerNftAgent } from './nft-agent.ts';
 import { registerReload } from './reload.ts';
 import { registerRun } from './run.ts';
 import { registerStatus } from './status.ts';
@@ -36,6 +38,8 @@ Exit codes: 0 fine, 1 failed, 64 the command line is wrong, 78 the configuration
   registerStatus(program);
   registerReload(program);
   program.commandsGroup('More:');
+  registerLab(program);
+  registerNftAgent(program);
   registerCompletion(program);
   return program;
 }

@@ -12,7 +12,7 @@ export type ServiceChange = Omit<ServiceSpec, 'name'>;
 export interface Requests {
   status: { readonly ask: Record<string, never>; readonly answer: LabStatus };
   censor: {
-    readonly ask: { readonly target: string; readonly kind: CensorKind; readonly options: CensorOptions };
+    readonly ask: { readonly targets: readonly string[]; readonly kind: CensorKind; readonly options: CensorOptions };
     readonly answer: null;
   };
   dns: { readonly ask: { readonly name: string; readonly behaviour: DnsBehaviour }; readonly answer: null };

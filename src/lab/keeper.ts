@@ -33,7 +33,7 @@ export class Keeper {
   /** Number of the next service, for made-up addresses. */
   #index = 0;
   readonly #owned = new Set<string>();
-  readonly #rules = new Map<string, CensorRule>();
+  #rules = new Map<string, CensorRule>();
   readonly #behaviours = new Map<string, DnsBehaviour>();
   #world: NodeHost | undefined;
   #middlebox: NodeHost | undefined;
@@ -155,8 +155,8 @@ export class Keeper {
       case 'status':
         return this.#status();
       case 'censor': {
-        const { target, kind, options } = body as Requests['censor']['ask'];
-        return this.#setCensor(target, kind, options);
+        const { targets, kind, options } = body as Requests['censor']['ask'];
+        return this.#setCensor(targets, kind, options);
       }
       case 'dns': {
         const { name: host, behaviour } = body as Requests['dns']['ask'];
@@ -177,20 +177,21 @@ export class Keeper {
     }
   }
 
-  async #setCensor(text: string, kind: CensorKind, options: CensorOptions): Promise<void> {
-    if (!censorKinds.includes(kind))
+  async #setCensor(texts: readonly string[], kind: CensorKind, options: CensorOptions): Promise<void> {
+    if (!censorKinds.includes(kind)) {
       throw labError('lab-request', `no such kind of censorship: ${JSON.stringify(kind)}`);
-    const target = parseTarget(text);
-    if (target.type === 'name') this.#known(target.value);
-    const key = targetKey(target);
-    const before = this.#rules.get(key);
-    if (kind === 'none') this.#rules.delete(key);
-    else this.#rules.set(key, censorRule(target, kind, options));
+    }
+    const before = new Map(this.#rules);
     try {
+      for (const text of texts) {
+        const target = parseTarget(text);
+        if (target.type === 'name') this.#known(target.value);
+        if (kind === 'none') this.#rules.delete(targetKey(target));
+        else this.#rules.set(targetKey(target), censorRule(target, kind, options));
+      }
       await this.#censor();
     } catch (error) {
-      if (before === undefined) this.#rules.delete(key);
-      else this.#rules.set(key, before);
+      this.#rules = before;
       throw error;
     }
   }

@@ -95,9 +95,12 @@ export class Lab {
     return spawnInHost(this.#inside, checkedHost(host), argv, options);
   }
 
-  /** `target`: a service's name, an address, `ipv4` or `ipv6`. One target has one kind at a time; `none` ends it. */
-  async censor(target: string, kind: CensorKind, options: CensorOptions = {}): Promise<void> {
-    await this.#ask('censor', { target, kind, options });
+  /**
+   * `target`: a service's name, an address, `ipv4` or `ipv6`, or several of these at once. One target has one kind at a time; `none`
+   * ends it. In force, for all of them or none, when it resolves. Throws LabError `lab-target`.
+   */
+  async censor(target: string | readonly string[], kind: CensorKind, options: CensorOptions = {}): Promise<void> {
+    await this.#ask('censor', { targets: typeof target === 'string' ? [target] : target, kind, options });
   }
 
   /** What DNS says of a name from now on; `*`: of every name that was not told of by itself. */

@@ -30,18 +30,14 @@ export function settingsScript(host: HostName): string {
       [`ipv6/conf/${device}/disable_ipv6`, 0],
       [`ipv6/conf/${device}/accept_dad`, 0],
       [`ipv6/conf/${device}/accept_ra`, 0],
-      [`ipv4/conf/${device}/rp_filter`, reversePathFilter(host, device)],
+      // Loose, as systemd sets it: what comes out of the tunnel is from addresses that the main table has at the uplink; and strict
+      // on the LAN side would drop each marked packet, for the tunnel's table knows no way back to the LAN.
+      [`ipv4/conf/${device}/rp_filter`, host === 'router' ? 2 : 0],
     );
   }
   // Reverse path filtering looks the way back up with the packet's mark (ip-sysctl: src_valid_mark).
   if (host === 'router') settings.push(['ipv4/conf/all/src_valid_mark', 1]);
   return settings.map(([key, value]) => `echo ${value} > /proc/sys/net/${key}\n`).join('');
-}
-
-/** Strict (1) where one way leads to each address, loose (2) on the tunnel: its answers come from what the main table sends to the uplink. */
-function reversePathFilter(host: HostName, device: string): number {
-  if (host !== 'router' || device === 'all' || device === 'default') return 0;
-  return device === 'tunnel' ? 2 : 1;
 }
 
 /** For `ip -n HOST -batch -`: addresses, and every link up. */

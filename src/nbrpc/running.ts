@@ -64,10 +64,13 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     try {
       signal.throwIfAborted();
       ports = await openPorts(host, config);
-      const board = new WarningBoard(host.clock.now, (change, { code, subject, severity, text, remedy }) => {
-        const level = change === 'cleared' ? 'info' : severity === 'error' ? 'error' : 'warn';
-        host.log[level](`warning-${change}`, { code, subject, text, remedy });
-      });
+      const board = new WarningBoard(
+        () => host.clock.now(),
+        (change, { code, subject, severity, text, remedy }) => {
+          const level = change === 'cleared' ? 'info' : severity === 'error' ? 'error' : 'warn';
+          host.log[level](`warning-${change}`, { code, subject, text, remedy });
+        },
+      );
       const running = new RunningNbrpc(host, config, store, ports, board);
       await withSignal(running.#sets.first(running.#contents()), signal);
       running.#passes.request();

@@ -103,7 +103,7 @@ function transition(
   if (state === 'ok') return { write: 'failing', reported: false };
   if (state !== null) {
     // `changed` is renewed in each pass of an unstable host, so it cannot measure how long the host has been failing.
-    const since = state === 'na' ? host.changed : host.failingSince || now;
+    const since = want === null || state === 'na' ? host.changed : host.failingSince || now;
     if (now - since < grace.na) return keep;
   }
   return { write: want === false ? 'na' : 'ok', reported: true };

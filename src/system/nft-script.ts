@@ -48,7 +48,6 @@ export type NftOperation =
   | { readonly op: 'flush-set'; readonly table: NftTable; readonly set: string }
   | ElementsOperation
   | { readonly op: 'list-tables' }
-  | { readonly op: 'list-table'; readonly table: NftTable }
   | { readonly op: 'list-set'; readonly table: NftTable; readonly set: string };
 
 export interface ElementsOperation {
@@ -243,8 +242,6 @@ function render(operation: NftOperation): string | undefined {
     }
     case 'list-tables':
       return 'list tables';
-    case 'list-table':
-      return `list table ${tableText(operation.table)}`;
     case 'list-set':
       return `list set ${setText(operation.table, operation.set)}`;
     default:

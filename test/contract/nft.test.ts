@@ -1,6 +1,7 @@
 /** The port Nft, and RulesetEvents beside it: one suite for the fake, for libnftables and for a kept-open `nft -i`. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { hasTable } from '../../src/system/linux/nft-listing.ts';
 import { refusalOf } from '../../src/system/nft-error.ts';
 import type { NftOperation, NftTable } from '../../src/system/nft-script.ts';
 import { nftScript } from '../../src/system/nft-script.ts';
@@ -108,6 +109,20 @@ function suite(name: string, adapter: Adapter): void {
         await nft.apply(nftScript(add(table, '192.0.2.3')));
         await nft.close();
         await refused(elements(other, table), 'missing');
+      }));
+
+    test('tables are listed whoever owns them', () =>
+      withTwo(adapter, async (nft, other) => {
+        const [mine, plain] = [freshTable(), freshTable()];
+        await nft.apply(
+          nftScript({ op: 'add-table', table: mine, flags: ['owner'] }, { op: 'add-table', table: plain }),
+        );
+        for (const reader of [nft, other]) {
+          const listing = await reader.list(nftScript({ op: 'list-tables' }));
+          for (const table of [mine, plain]) assert.ok(hasTable(listing, table), JSON.stringify(listing));
+          assert.ok(!hasTable(listing, { family: 'ip', name: mine.name }));
+        }
+        await nft.apply(nftScript({ op: 'delete-table', table: plain }));
       }));
 
     test('a table without owner is replaced by an owned one in a single transaction', () =>

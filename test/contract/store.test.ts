@@ -118,7 +118,10 @@ for (const binding of bindings) {
 
     it('are refused when they are something else than SQLite', async () => {
       await writeFile(at('text.db'), 'example.org another.example\n'.repeat(100));
-      assert.throws(() => store.open(at('text.db')), { code: 'state-file-not-sqlite', message: /text\.db is not an SQLite/ });
+      assert.throws(() => store.open(at('text.db')), {
+        code: 'state-file-not-sqlite',
+        message: /text\.db is not an SQLite/,
+      });
     });
 
     it('are refused with the cause where their folder does not exist, or they are a folder', () => {

@@ -1,5 +1,5 @@
 /** A resolver whose answers a test sets; it can be made to wait, so that answers come in any order. */
-import type { Resolver, ResolveOutcome, ResolveRequest } from '../../src/system/ports.ts';
+import type { ResolveOutcome, ResolveRequest, Resolver } from '../../src/system/ports.ts';
 
 export class FakeResolver implements Resolver {
   readonly #answers = new Map<string, ResolveOutcome>();

@@ -1,6 +1,7 @@
 /** State files in memory: real SQLite without a disk, kept by path until the test ends; writing can be made to fail. */
-import { builtinSqlite, packagedSqlite } from '../../src/system/linux/sqlite.ts';
+
 import { NetstewardError } from '../../src/core/errors.ts';
+import { builtinSqlite, packagedSqlite } from '../../src/system/linux/sqlite.ts';
 import type { Database, SqlRow, Statement, Store } from '../../src/system/ports.ts';
 
 export class MemoryStore implements Store {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const variable = 'NETSTEWARD_TEST_NAMESPACE';
 const path = `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`;
-const unshare = ['-Urnm', '--map-root-user'];
+const unshare = ['-Urnm', '--map-root-user', '--kill-child'];
 
 /** Whether this very process is the second run. */
 export const insideNamespace: boolean = process.env[variable] === 'inside';
@@ -19,7 +19,16 @@ export async function repeatInNamespace(t: TestContext, file: string): Promise<v
     return;
   }
   const script = 'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"';
-  const command = ['bash', '-c', script, 'bash', process.execPath, '--test-reporter=tap', fileURLToPath(file)];
+  const command = [
+    'bash',
+    '-c',
+    script,
+    'bash',
+    process.execPath,
+    '--test-force-exit',
+    '--test-reporter=tap',
+    fileURLToPath(file),
+  ];
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
   const child = spawn('unshare', [...unshare, ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -31,7 +40,9 @@ export async function repeatInNamespace(t: TestContext, file: string): Promise<v
       output += text;
     });
   }
+  const limit = setTimeout(() => child.kill('SIGKILL'), 240_000);
   const code = await new Promise((resolve) => child.on('close', resolve));
+  clearTimeout(limit);
   assert.equal(code, 0, `in the namespace:\n${output.slice(-6000)}`);
   const count = (word: string): number => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(output)?.[1] ?? Number.NaN);
   assert.equal(count('skipped'), 0, output.slice(-3000));

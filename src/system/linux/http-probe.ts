@@ -29,6 +29,13 @@ export interface HttpProbeOptions {
 // A censor that swallows the TLS hello must not hold a slot for a whole time-out: 64 such addresses would stop everything.
 const patience = 250;
 
+/** Host and path go out as they are: into the TLS hello, a header and the request line. */
+function requestProblem({ address, host, path }: ProbeRequest): string | undefined {
+  if (net.isIP(address) === 0) return `${address} is not an IP address`;
+  if (net.isIP(host) === 0 && !/^[A-Za-z0-9_=.-]{1,254}$/.test(host)) return `${host} is no host name`;
+  return /^\/[\x21-\x7e]*$/.test(path) ? undefined : `${path} is no path: it starts with "/" and is printable ASCII`;
+}
+
 export class LinuxHttpProbe implements HttpProbe {
   readonly #clock: Clock;
   readonly #trust: TrustStore;
@@ -50,9 +57,8 @@ export class LinuxHttpProbe implements HttpProbe {
 
   /** Waiting for a slot is no part of the request's time-outs. */
   probe(request: ProbeRequest, signal: AbortSignal): Promise<ProbeOutcome> {
-    if (net.isIP(request.address) === 0) {
-      return Promise.resolve(localFailure(`${request.address} is not an IP address`));
-    }
+    const problem = requestProblem(request);
+    if (problem !== undefined) return Promise.resolve(localFailure(problem));
     return inSlot(this.#sockets, signal, async () => {
       try {
         return await this.#stages(request, signal);

@@ -8,15 +8,16 @@ export interface PortRange {
 }
 
 /**
- * Cycles through the range. A port is free for another destination at once and for the same one after TIME_WAIT (one minute,
- * tcp(7)): libuv binds with SO_REUSEADDR, and the kernel looks at the whole 4-tuple at connect(2). Ports outside
- * net.ipv4.ip_local_port_range (32768-60999 by default) are taken by nobody else.
+ * Cycles through the range. A port is free for another destination at once (libuv binds with SO_REUSEADDR, and the kernel looks
+ * at the whole 4-tuple in connect(2)), and for the same one once the connection is closed on both sides: for a port that was
+ * bound, Linux does not wait for the end of TIME_WAIT where TCP timestamps are on (tcp_twsk_unique in net/ipv4/tcp_ipv4.c).
+ * Ports outside net.ipv4.ip_local_port_range (32768-60999 by default) are taken by nobody else.
  */
 export class LocalPorts {
   readonly #range: PortRange;
   #next: number;
 
-  /** Starts anywhere, so that a restart does not meet the ports of its predecessor in TIME_WAIT. Throws NetstewardError `source-ports-invalid`. */
+  /** Starts anywhere, so that a restart does not meet half-closed connections of its predecessor. Throws NetstewardError `source-ports-invalid`. */
   constructor(range: PortRange, random: () => number = Math.random) {
     const valid = [range.first, range.last].every((port) => Number.isInteger(port) && port >= 1 && port <= 65535);
     if (!valid || range.first > range.last) {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { NftError, nftErrorFrom } from '../nft-error.ts';
 import type { NftScript } from '../nft-script.ts';
 import type { Nft } from '../ports.ts';
-import { parseListing } from './nft-libnftables.ts';
+import { listsTables, parseListing, tablesOfText } from './nft-listing.ts';
 import { portIdAmong, socketInodes } from './nft-port-id.ts';
 
 // PATH: an ordinary user's has no sbin. HOME: nft -i writes a history file. LC_ALL: messages are told apart by their English text.
@@ -74,6 +74,7 @@ export class InteractiveNft implements Nft {
   }
 
   async list(script: NftScript): Promise<readonly unknown[]> {
+    if (listsTables(script)) return tablesOfText(await runNft(this.#command, [script.line]));
     return parseListing(await runNft(this.#command, ['--json', script.line]));
   }
 

@@ -2,6 +2,7 @@
 import { NftError, nftErrorFrom } from '../nft-error.ts';
 import type { NftScript } from '../nft-script.ts';
 import type { Nft } from '../ports.ts';
+import { listsTables, parseListing, tablesOfText } from './nft-listing.ts';
 import { portIdAmong, socketInodes } from './nft-port-id.ts';
 
 /** NFT_CTX_OUTPUT_JSON of nftables/libnftables.h. */
@@ -92,6 +93,7 @@ export class LibnftablesNft implements Nft {
   }
 
   async list(script: NftScript): Promise<readonly unknown[]> {
+    if (listsTables(script)) return tablesOfText(this.#run(script));
     this.#library.nft_ctx_output_set_flags(this.#open(), outputJson);
     try {
       return parseListing(this.#run(script));
@@ -121,14 +123,4 @@ export class LibnftablesNft implements Nft {
     if (code !== 0) throw nftErrorFrom(complaint);
     return output;
   }
-}
-
-/** The `nftables` array of libnftables-json(5). */
-export function parseListing(json: string): readonly unknown[] {
-  if (json.trim() === '') return [];
-  const parsed: unknown = JSON.parse(json);
-  if (typeof parsed === 'object' && parsed !== null && 'nftables' in parsed && Array.isArray(parsed.nftables)) {
-    return parsed.nftables;
-  }
-  throw new NftError('other', 'the listing of nft is not what libnftables-json(5) says');
 }

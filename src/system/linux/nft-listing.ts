@@ -1,7 +1,8 @@
 /** Reads listings of tables and sets as libnftables-json(5) shows them (pure). */
 import { Address4, Address6 } from 'ip-address';
 import { canonicalAddress } from '../nft-address.ts';
-import type { NftTable } from '../nft-script.ts';
+import { NftError } from '../nft-error.ts';
+import type { NftScript, NftTable } from '../nft-script.ts';
 
 export interface ListedSet {
   /** Undefined for a concatenation, which is a list of types. */
@@ -15,6 +16,27 @@ type Json = Readonly<Record<string, unknown>>;
 
 function member(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Json)[key] : undefined;
+}
+
+/**
+ * `list tables` as text, in the shape of its JSON. nft 1.0.6 reads freed memory when it shows a table's flags as JSON
+ * (`"flags": "…"` with whatever lies there), so tables are listed as text.
+ */
+export function tablesOfText(text: string): readonly unknown[] {
+  return [...text.matchAll(/^table (\w+) (\S+)/gm)].map(([, family, name]) => ({ table: { family, name } }));
+}
+
+/** The `nftables` array of libnftables-json(5). */
+export function parseListing(json: string): readonly unknown[] {
+  if (json.trim() === '') return [];
+  const listing = member(JSON.parse(json), 'nftables');
+  if (Array.isArray(listing)) return listing;
+  throw new NftError('other', 'the listing of nft is not what libnftables-json(5) says');
+}
+
+/** Whether this listing has to be text: tablesOfText() reads it then. */
+export function listsTables(script: NftScript): boolean {
+  return script.operations.some(({ op }) => op === 'list-tables');
 }
 
 export function hasTable(listing: readonly unknown[], { family, name }: NftTable): boolean {

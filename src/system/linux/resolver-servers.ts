@@ -9,10 +9,16 @@ import { inSlot, onAbort } from './http-probe-abort.ts';
 import { questionProblem } from './resolver-name.ts';
 import { distinct, kindOf, mergeFamilies, unresolved } from './resolver-outcome.ts';
 
+export interface ServerAddress {
+  /** IPv4 or IPv6. */
+  readonly address: string;
+  readonly port: number;
+}
+
 export interface ServersResolverOptions {
   readonly clock: Clock;
-  /** `9.9.9.9`, `9.9.9.9:5353`, `2620:fe::fe` or `[2620:fe::fe]:53`, at least one, tried in this order. */
-  readonly servers: readonly string[];
+  /** At least one, tried in this order. */
+  readonly servers: readonly ServerAddress[];
   /** Names in flight at a time; 128 by default. */
   readonly concurrency?: number;
 }
@@ -24,22 +30,16 @@ const tries = 2;
  * RFC 5452 §9.2), and an end: cancelling a channel cancels all that it asks.
  */
 export class ServersResolver implements Resolver {
-  readonly #options: ServersResolverOptions;
+  readonly #clock: Clock;
+  readonly #servers: readonly string[];
   readonly #limit: LimitFunction;
 
   /** Throws NetstewardError `resolver-server-invalid`. */
   constructor(options: ServersResolverOptions) {
-    this.#options = options;
+    this.#clock = options.clock;
+    this.#servers = options.servers.map(textOf);
     this.#limit = pLimit(options.concurrency ?? 128);
-    if (options.servers.length === 0) throw new NetstewardError('resolver-server-invalid', 'no resolver is named');
-    try {
-      new Channel().setServers(options.servers);
-    } catch (error) {
-      throw new NetstewardError('resolver-server-invalid', `a resolver cannot be used: ${describeError(error)}`, {
-        remedy: 'Name resolvers by address: "9.9.9.9", "9.9.9.9:5353" or "[2620:fe::fe]:53".',
-        cause: error,
-      });
-    }
+    if (this.#servers.length === 0) throw invalid('no resolver is named');
   }
 
   /** Waiting for a slot is no part of the request's time-out. */
@@ -51,13 +51,12 @@ export class ServersResolver implements Resolver {
   }
 
   async #ask(request: ResolveRequest, signal: AbortSignal): Promise<ResolveOutcome> {
-    const { clock, servers } = this.#options;
     // c-ares asks each server once, then each again with twice the time: 3 × servers × timeout in all.
-    const share = Math.max(1, Math.floor(request.timeout / (3 * servers.length)));
+    const share = Math.max(1, Math.floor(request.timeout / (3 * this.#servers.length)));
     const channel = new Channel({ timeout: share, tries });
-    channel.setServers(servers);
+    channel.setServers(this.#servers);
     let late = false;
-    const timer = clock.after(request.timeout, () => {
+    const timer = this.#clock.after(request.timeout, () => {
       late = true;
       channel.cancel();
     });
@@ -75,6 +74,19 @@ export class ServersResolver implements Resolver {
       forget();
     }
   }
+}
+
+function textOf({ address, port }: ServerAddress): string {
+  const family = net.isIP(address);
+  if (family === 0) throw invalid(`the resolver ${JSON.stringify(address)} is not an IP address`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw invalid(`the resolver ${address} has the port ${port}`);
+  return family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function invalid(message: string): NetstewardError {
+  return new NetstewardError('resolver-server-invalid', message, {
+    remedy: 'Name resolvers by address and port: "9.9.9.9:53" or "[2620:fe::fe]:53".',
+  });
 }
 
 async function family(

@@ -17,7 +17,7 @@ export interface TcpTarget {
   readonly timeout: number;
 }
 
-// EADDRNOTAVAIL: that port still is in TIME_WAIT towards this address. EADDRINUSE: a listener sits on it.
+// EADDRNOTAVAIL: a connection from that port to this address is open, or half closed. EADDRINUSE: a listener sits on the port.
 const portTaken = new Set(['EADDRINUSE', 'EADDRNOTAVAIL']);
 const portAttempts = 8;
 

@@ -26,6 +26,7 @@ const lookAgainAfter = 60_000;
 
 // Finite-field DH lets a server choose a prime that takes seconds of our CPU (RFC 7919 §1); browsers have dropped it.
 const ciphers = `${tls.DEFAULT_CIPHERS}:!kDHE`;
+const ecdhCurve = 'X25519:P-256:P-384:P-521';
 
 export class TrustStore {
   readonly #options: TrustOptions;
@@ -82,7 +83,7 @@ function load(options: TrustOptions): tls.SecureContext {
   const ca = [roots(options.bundles ?? systemBundles)].flat();
   if (options.caFile !== undefined) ca.push(checked(options.caFile, read(options.caFile)));
   if (options.ca !== undefined) ca.push(checked('given', options.ca.toString('latin1')));
-  return tls.createSecureContext({ ca, ciphers });
+  return tls.createSecureContext({ ca, ciphers, ecdhCurve });
 }
 
 function roots(bundles: readonly string[]): string | readonly string[] {

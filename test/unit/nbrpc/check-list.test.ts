@@ -160,7 +160,8 @@ describe('a check list', () => {
     assert.equal(problems.at(-1), ': and 10 more');
   });
 
-  it('is refused when it is no UTF-8 text', () => assert.deepEqual(problemsOf(Buffer.from([0x61, 0xff])), [': not UTF-8 text']));
+  it('is refused when it is no UTF-8 text', () =>
+    assert.deepEqual(problemsOf(Buffer.from([0x61, 0xff])), [': not UTF-8 text']));
 
   it('is refused when it is larger than a list can be', () => {
     assert.deepEqual(problemsOf(new Uint8Array(largestList + 1)), [`: larger than ${largestList} bytes`]);

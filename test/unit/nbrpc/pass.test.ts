@@ -41,7 +41,10 @@ describe('lists', () => {
     await r.pass(10);
     r.files.put('/a.list', 'c\nd=x');
     const report = await r.pass(20);
-    assert.deepEqual(report.rejected.map(({ problems }) => problems[0]?.line), [2]);
+    assert.deepEqual(
+      report.rejected.map(({ problems }) => problems[0]?.line),
+      [2],
+    );
     assert.deepEqual([r.host('a'), r.host('c')], ['null@0', 'gone']);
     r.files.put('/a.list', 'c');
     await r.pass(30);
@@ -136,13 +139,22 @@ describe('names and addresses', () => {
     for (const [index, name] of ['a', 'b', 'c'].entries()) r.set(name, `1.1.1.${index}=ok`);
     const normal = { forced: false, limits: { iterHosts: 2, iterAddrs: 1 } };
     await r.pass(100_000, normal);
-    assert.deepEqual(r.resolver.requests.map(({ name }) => name), ['a', 'b']);
+    assert.deepEqual(
+      r.resolver.requests.map(({ name }) => name),
+      ['a', 'b'],
+    );
     assert.deepEqual(r.checkedTargets, ['a 1.1.1.0']);
     await r.pass(100_240, normal);
-    assert.deepEqual(r.resolver.requests.map(({ name }) => name), ['a', 'b', 'c']);
+    assert.deepEqual(
+      r.resolver.requests.map(({ name }) => name),
+      ['a', 'b', 'c'],
+    );
     assert.deepEqual(r.checkedTargets, ['a 1.1.1.0', 'b 1.1.1.1']);
     await r.pass(100_420, normal);
-    assert.deepEqual(r.resolver.requests.map(({ name }) => name), ['a', 'b', 'c', 'a', 'b']);
+    assert.deepEqual(
+      r.resolver.requests.map(({ name }) => name),
+      ['a', 'b', 'c', 'a', 'b'],
+    );
     assert.deepEqual(r.checkedTargets, ['a 1.1.1.0', 'b 1.1.1.1', 'c 1.1.1.2']);
     await r.pass(153_999, normal);
     assert.equal(r.checkedTargets.length, 3);
@@ -236,8 +248,12 @@ describe('the host state', () => {
     await r.alt(950);
     await r.pass(1500);
     assert.equal(r.host('a'), 'unstable@1500');
+    // Not confirmed any more: now it counts, with a grace period of its own.
     await r.pass(1600);
-    assert.equal(r.host('a'), 'na@1600');
+    await r.pass(2099);
+    assert.equal(r.host('a'), 'unstable@1500');
+    await r.pass(2100);
+    assert.equal(r.host('a'), 'na@2100');
   });
 
   it('goes to na for another address although one is down everywhere', async () => {
@@ -383,7 +399,10 @@ describe('a pass', () => {
     await r.pass(10);
     r.result('a', '1.1.1.1=na');
     r.disk.failWrites({ errcode: 13, message: 'database or disk is full' });
-    await assert.rejects(r.pass(20), { code: 'state-not-saved', message: /state\.db cannot be written: .*disk is full/ });
+    await assert.rejects(r.pass(20), {
+      code: 'state-not-saved',
+      message: /state\.db cannot be written: .*disk is full/,
+    });
     assert.equal(r.host('a'), 'ok@10');
     r.disk.failWrites(undefined);
     await r.pass(30);

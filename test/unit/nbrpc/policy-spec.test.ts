@@ -7,7 +7,14 @@ function specOf(text: string): string {
   const parsed = parsePolicy(text);
   if (!parsed.ok) return 'refused';
   const { route, newestOnly, family, zoneNewest, zoneTri, zoneShuffle } = parsed.policy;
-  return [route, newestOnly && '1', family, zoneNewest && 'L', zoneTri === null ? '' : zoneTri ? 'D' : 'N', zoneShuffle && 'R']
+  return [
+    route,
+    newestOnly && '1',
+    family,
+    zoneNewest && 'L',
+    zoneTri === null ? '' : zoneTri ? 'D' : 'N',
+    zoneShuffle && 'R',
+  ]
     .filter(Boolean)
     .join(' ');
 }
@@ -35,7 +42,7 @@ describe('a policy spec', () => {
     '.4': 'refused',
     '': 'refused',
     direct: 'refused',
-    'LD4x': 'refused',
+    LD4x: 'refused',
   };
   for (const [text, expected] of Object.entries(table)) {
     it(`${JSON.stringify(text)} is ${expected}`, () => assert.equal(specOf(text), expected));

@@ -41,7 +41,12 @@ describe('the verdict that a policy asks for', () => {
 
   it('does not count an address that is down on the other route too', () => {
     const votes = votesOf(
-      new Map([...addresses('1.1.1.1=na 1.1.1.2=ok')].map(([key, value]) => [key, { ...value, down: key === '1.1.1.1' ? 100 : 0 }])),
+      new Map(
+        [...addresses('1.1.1.1=na 1.1.1.2=ok')].map(([key, value]) => [
+          key,
+          { ...value, down: key === '1.1.1.1' ? 100 : 0 },
+        ]),
+      ),
     );
     assert.equal(wanted(policy('af-all'), votes), true);
   });

@@ -15,7 +15,13 @@ describe('a checked address', () => {
 
   it('takes the state of its first result', () => {
     assert.deepEqual(checked(fresh, ok), { ...fresh, state: 'ok', checked: 1000, changed: 1000 });
-    assert.deepEqual(checked(fresh, fail), { ...fresh, state: 'na', reason: 'tls reset', checked: 1000, changed: 1000 });
+    assert.deepEqual(checked(fresh, fail), {
+      ...fresh,
+      state: 'na',
+      reason: 'tls reset',
+      checked: 1000,
+      changed: 1000,
+    });
   });
 
   it('has only its time of check renewed where it was unknown and stays so', () => {
@@ -124,9 +130,15 @@ describe('a host', () => {
   });
 
   it('is written once, by priority na, failing, unstable, ok', () => {
-    assert.equal(stateOf({ state: 'failing', changed: 1, failingSince: 1 }, '1.1.1.1=? 1.1.1.2=na', 600), 'na@600 reported');
+    assert.equal(
+      stateOf({ state: 'failing', changed: 1, failingSince: 1 }, '1.1.1.1=? 1.1.1.2=na', 600),
+      'na@600 reported',
+    );
     assert.equal(stateOf({ state: 'ok', changed: 1 }, '1.1.1.1=? 1.1.1.2=na', 600), 'failing@600');
-    assert.equal(stateOf({ state: 'failing', changed: 1, failingSince: 1 }, '1.1.1.1=? 1.1.1.2=na', 400), 'unstable@400');
+    assert.equal(
+      stateOf({ state: 'failing', changed: 1, failingSince: 1 }, '1.1.1.1=? 1.1.1.2=na', 400),
+      'unstable@400',
+    );
     assert.equal(stateOf({}, '1.1.1.1=? 1.1.1.2=ok', 9), 'unstable@9 reported');
   });
 
@@ -138,7 +150,10 @@ describe('a host', () => {
   it('is na in time although one address is down everywhere and renews the printed time in every pass', () => {
     let record = hostRecord('a', { state: 'ok', changed: 1 });
     const map = new Map(
-      [...addresses('1.1.1.1=na 1.1.1.2=na')].map(([key, value]) => [key, key === '1.1.1.1' ? { ...value, down: 100 } : value]),
+      [...addresses('1.1.1.1=na 1.1.1.2=na')].map(([key, value]) => [
+        key,
+        key === '1.1.1.1' ? { ...value, down: 100 } : value,
+      ]),
     );
     const seen: string[] = [];
     for (let now = 1000; now <= 1550; now += 50) {
@@ -179,7 +194,9 @@ describe('a host', () => {
 
   it('says why it fails, and says nothing once it is ok', () => {
     const map = addresses('1.1.1.1=ok 1.1.1.2=na 1::1=na');
-    const withReason = new Map([...map].map(([key, value]) => [key, { ...value, reason: value.state === 'na' ? 'tls reset' : '' }]));
+    const withReason = new Map(
+      [...map].map(([key, value]) => [key, { ...value, reason: value.state === 'na' ? 'tls reset' : '' }]),
+    );
     const { record } = decide({}, '', 9, 'af-all', withReason);
     assert.equal(record.reason, 'tls reset at 1.1.1.2 and 1 more of 3 addresses');
     assert.equal(decide(record, up, 9000).record.reason, '');

@@ -1,0 +1,78 @@
+/** The HttpProbe port: one suite on the scripted fake and on real sockets. */
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { systemClock } from '../../src/core/clock.ts';
+import { LinuxHttpProbe } from '../../src/system/linux/http-probe.ts';
+import { TrustStore } from '../../src/system/linux/trust-store.ts';
+import type { HttpProbe, ProbeOutcome, ProbeRequest } from '../../src/system/ports.ts';
+import { FakeHttpProbe } from '../fakes/fake-http-probe.ts';
+import { HostileServer } from '../kernel/probe-hostile-server.ts';
+
+const server = new HostileServer();
+const ports = await server.listen();
+after(() => server.close());
+
+const fake = new FakeHttpProbe();
+fake.set('a.example.test', '127.0.0.1', { kind: 'answer', status: 200, bytes: 5, location: undefined });
+fake.set('r.example.test', '*', { kind: 'answer', status: 302, bytes: 0, location: '/redirect' });
+fake.blocked('a.example.test', '127.0.0.11');
+fake.delay = ({ path }) => new Promise((resolve) => (path === '/silence' ? setTimeout(resolve, 100) : resolve()));
+
+const probes: Record<string, HttpProbe> = {
+  'from a script': fake,
+  'over real sockets': new LinuxHttpProbe({
+    clock: systemClock,
+    trust: new TrustStore({ bundles: [], ca: server.authority.certificate }, systemClock),
+    ports,
+  }),
+};
+
+const request: ProbeRequest = {
+  scheme: 'https',
+  host: 'a.example.test',
+  address: '127.0.0.1',
+  path: '/ok',
+  timeout: 5000,
+  bodyLimit: 65_536,
+};
+
+for (const [name, probe] of Object.entries(probes)) {
+  describe(`checks ${name}`, () => {
+    const never = new AbortController().signal;
+
+    it('tell status and body length of a server that answers', async () => {
+      const expected: ProbeOutcome = { kind: 'answer', status: 200, bytes: 5, location: undefined };
+      assert.deepEqual(await probe.probe(request, never), expected);
+    });
+
+    it('tell where a redirect leads, and do not follow it', async () => {
+      const outcome = await probe.probe({ ...request, host: 'r.example.test', path: '/redirect' }, never);
+      assert.deepEqual(outcome, { kind: 'answer', status: 302, bytes: 0, location: '/redirect' });
+    });
+
+    it('belong to the address that was asked for, whatever the name does elsewhere', async () => {
+      const outcomes = await Promise.all(
+        ['127.0.0.11', '127.0.0.1', '127.0.0.11'].map((address) => probe.probe({ ...request, address }, never)),
+      );
+      assert.deepEqual(
+        outcomes.map((outcome) => outcome.kind),
+        ['failure', 'answer', 'failure'],
+      );
+    });
+
+    it('tell the stage and the reason of a block on the TLS hello', async () => {
+      const outcome = await probe.probe({ ...request, address: '127.0.0.11' }, never);
+      assert.ok(outcome.kind === 'failure');
+      assert.deepEqual([outcome.stage, outcome.reason, outcome.status], ['tls', 'reset', undefined]);
+    });
+
+    it('reject with the reason of an aborted signal, before and while they run', async () => {
+      const reason = new Error('enough');
+      await assert.rejects(probe.probe(request, AbortSignal.abort(reason)), reason);
+      const stop = new AbortController();
+      const running = probe.probe({ ...request, path: '/silence' }, stop.signal);
+      setTimeout(() => stop.abort(reason), 30);
+      await assert.rejects(running, reason);
+    });
+  });
+}

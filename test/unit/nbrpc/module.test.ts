@@ -1,0 +1,445 @@
+/** The nbrpc module on fakes: days in milliseconds. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { NetstewardError } from '../../../src/core/errors.ts';
+import { type NbrpcConfig, parseNbrpc, type Sink } from '../../../src/nbrpc/config.ts';
+import { nbrpcModule } from '../../../src/nbrpc/index.ts';
+import type { RunningDetail } from '../../../src/nbrpc/running.ts';
+import type { AddressSets, AddressSetsStatus, SetContents } from '../../../src/system/ports.ts';
+import { FakeClock } from '../../fakes/fake-clock.ts';
+import { FakeFiles } from '../../fakes/fake-files.ts';
+import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
+import { FakeResolver } from '../../fakes/fake-resolver.ts';
+import { MemoryLog } from '../../fakes/memory-log.ts';
+import { MemoryStore } from '../../fakes/memory-store.ts';
+
+class RecordedSets implements AddressSets {
+  readonly sink: Sink;
+  readonly held: string[] = [];
+  failure: Error | undefined;
+  closed: string | undefined;
+  lastError: string | undefined;
+
+  constructor(sink: Sink, failure?: Error) {
+    this.sink = sink;
+    this.failure = failure;
+  }
+
+  hold(contents: SetContents): Promise<void> {
+    this.held.push([...contents].map(([name, set]) => `${name}:${[...set].join(',')}`).join(' '));
+    this.lastError = this.failure?.message;
+    return this.failure === undefined ? Promise.resolve() : Promise.reject(this.failure);
+  }
+
+  status(): AddressSetsStatus {
+    return { connected: true, table: 'owner', lastError: this.lastError, refills: 0 };
+  }
+
+  close(mode: 'keep' | 'flush'): Promise<void> {
+    this.closed = mode;
+    return Promise.resolve();
+  }
+}
+
+class Bench {
+  readonly clock = new FakeClock();
+  readonly log = new MemoryLog();
+  readonly files = new FakeFiles();
+  readonly store = new MemoryStore();
+  readonly resolver = new FakeResolver();
+  readonly probe = new FakeHttpProbe();
+  readonly opened: RecordedSets[] = [];
+  nextFailure: Error | undefined;
+
+  constructor(list = '') {
+    this.files.put('/a.list', list);
+  }
+
+  get sets(): RecordedSets {
+    const last = this.opened.at(-1);
+    assert.ok(last !== undefined);
+    return last;
+  }
+
+  host() {
+    const { clock, log, files, store, resolver, probe } = this;
+    return {
+      clock,
+      log,
+      files,
+      store,
+      openResolver: () => resolver,
+      openProbe: () => probe,
+      openSets: (sink: Sink) => {
+        const sets = new RecordedSets(sink, this.nextFailure);
+        this.opened.push(sets);
+        return sets;
+      },
+    };
+  }
+
+  start(config = configOf()) {
+    return nbrpcModule.start(config, this.host(), new AbortController().signal);
+  }
+
+  flips(): readonly string[] {
+    return this.log
+      .of('flip')
+      .map(({ fields }) => `${fields['host']} ${fields['from']}>${fields['to']} (${fields['reason']})`);
+  }
+}
+
+function configOf(table: Record<string, unknown> = {}): NbrpcConfig {
+  const parsed = parseNbrpc({ check_lists: ['/a.list'], state: '/s.db', ...table });
+  assert.ok(parsed.ok, JSON.stringify(parsed));
+  return parsed.config;
+}
+
+const hour = 3_600_000;
+const detailOf = (running: { health(): { detail: unknown } }): RunningDetail =>
+  running.health().detail as RunningDetail;
+
+describe('nbrpc', () => {
+  it('reroutes a service that is blocked, and takes it back when the censor relents, over days', async () => {
+    const bench = new Bench('a.example b.example');
+    bench.resolver.answer('a.example', '9.9.9.9', '2606:4700::1');
+    bench.resolver.answer('b.example', '9.9.9.10');
+    const running = await bench.start();
+    assert.deepEqual(bench.sets.held, ['blocked4: blocked6:']);
+    await bench.clock.advance(0);
+    assert.equal(running.health().summary, '0 of 2 services rerouted');
+
+    bench.probe.blocked('a.example', '9.9.9.9');
+    await bench.clock.advance(15 * hour + 10 * 60_000);
+    assert.equal(detailOf(running).hosts[0]?.state, 'failing');
+    assert.deepEqual(bench.sets.held.length, 1);
+    await bench.clock.advance(10 * hour + 10 * 60_000);
+    assert.deepEqual(bench.sets.held.slice(1), ['blocked4:9.9.9.9 blocked6:2606:4700::1']);
+    const [host] = detailOf(running).hosts;
+    assert.deepEqual(
+      [host?.name, host?.policy, host?.state, host?.rerouted, host?.reason],
+      ['a.example', 'af-all', 'na', true, 'tls reset at 9.9.9.9 of 2 addresses'],
+    );
+    assert.ok(host?.since != null && host.failingSince != null && host.since - host.failingSince >= 10 * hour);
+    assert.deepEqual(
+      host.addresses.map(({ address, state, reason, inDns }) => [address, state, reason, inDns]),
+      [
+        ['2606:4700::1', 'ok', '', true],
+        ['9.9.9.9', 'na', 'tls reset', true],
+      ],
+    );
+    assert.equal(running.health().summary, '1 of 2 services rerouted');
+
+    bench.probe.works('a.example', '9.9.9.9');
+    await bench.clock.advance(70 * hour);
+    assert.equal(bench.sets.held.at(-1), 'blocked4: blocked6:');
+    assert.deepEqual(bench.flips(), [
+      'a.example direct>tunnel (tls reset at 9.9.9.9 of 2 addresses)',
+      'a.example tunnel>direct (works again)',
+    ]);
+    await running.stop('shutdown');
+    assert.equal(bench.sets.closed, 'keep');
+    assert.equal(bench.store.opened, 0);
+    await running.done;
+  });
+
+  it('reconciles the kernel from the saved state at start, before it checks anything', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.probe.blocked('a.example');
+    const first = await bench.start();
+    await bench.clock.advance(0);
+    await first.stop('restart');
+    const requests = bench.probe.requests.length;
+    const second = await bench.start();
+    assert.deepEqual(bench.sets.held, ['blocked4:9.9.9.9 blocked6:']);
+    assert.equal(bench.probe.requests.length, requests);
+    await second.stop('shutdown');
+  });
+
+  it('does not start, and leaves nothing behind, when the first contents are refused', async () => {
+    const bench = new Bench('a.example');
+    bench.nextFailure = new NetstewardError('nft-refused', 'no such set');
+    await assert.rejects(bench.start(), /no such set/);
+    assert.deepEqual(
+      [bench.sets.closed, bench.store.opened, bench.clock.waiting, bench.probe.closed],
+      ['keep', 0, 0, true],
+    );
+  });
+
+  it('does not start with a state file or a CA file that cannot be used', async () => {
+    const bench = new Bench();
+    await assert.rejects(bench.start(configOf({ state: '/nowhere/x.db' })), { code: 'state-file-unusable' });
+    await assert.rejects(bench.start(configOf({ check: { ca_file: '/ca.pem' } })), { code: 'ca-file-unreadable' });
+    bench.files.put('/ca.pem', 'nothing');
+    await assert.rejects(bench.start(configOf({ check: { ca_file: '/ca.pem' } })), { code: 'ca-file-empty' });
+    assert.deepEqual([bench.opened.length, bench.store.opened], [0, 0]);
+  });
+
+  it('keeps routing and warns while the state cannot be saved, and recovers by itself', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    const running = await bench.start(
+      configOf({ timers: { addr_state: '1m', host_addrs: '1m', host_na_state: '1m' } }),
+    );
+    await bench.clock.advance(0);
+    bench.store.failWrites({ errcode: 13, message: 'database or disk is full' });
+    bench.probe.blocked('a.example');
+    await bench.clock.advance(hour);
+    const [warning] = running.health().warnings;
+    assert.equal(warning?.code, 'state-not-saved');
+    assert.equal(
+      warning?.text,
+      'the state file /s.db cannot be written: database or disk is full; routing stays as it is',
+    );
+    assert.equal(bench.sets.held.length, 1);
+    bench.store.failWrites(undefined);
+    await bench.clock.advance(10 * 60_000);
+    assert.deepEqual(running.health().warnings, []);
+    assert.equal(bench.sets.held.at(-1), 'blocked4:9.9.9.9 blocked6:');
+    await running.stop('shutdown');
+  });
+
+  it('warns of a list with a mistake, a name that does not resolve, junk answers, and takes the warnings back', async () => {
+    const bench = new Bench('a.example b.example c.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.resolver.answer('b.example', '9.9.9.10', '10.0.0.1');
+    const running = await bench.start();
+    await bench.clock.advance(0);
+    bench.files.put('/a.list', 'a.example b.example>nosuch');
+    await bench.clock.advance(240_000);
+    assert.deepEqual(
+      running
+        .health()
+        .warnings.map(({ code, text }) => `${code}: ${text}`)
+        .sort(),
+      [
+        'check-list-rejected: /a.list was not taken: /a.list:1:11: b.example>nosuch: unknown policy "nosuch": one of af-any, af-all, af-pick, pick, noroute; its previous version stays in force',
+        'junk-answer: the resolver answered b.example with 10.0.0.1, which are not public addresses; they were ignored',
+        'names-unresolved: c.example does not resolve: nxdomain, no such name',
+      ],
+    );
+    bench.files.put('/a.list', 'a.example b.example');
+    bench.resolver.answer('b.example', '9.9.9.10');
+    await bench.clock.advance(600_000);
+    assert.deepEqual(running.health().warnings, []);
+    bench.files.remove('/a.list');
+    await bench.clock.advance(240_000);
+    assert.deepEqual(
+      running.health().warnings.map(({ code }) => code),
+      ['check-list-missing'],
+    );
+    await running.stop('shutdown');
+  });
+
+  it('warns of addresses with opposite verdicts, of unknown check types and of checks that were not possible', async () => {
+    const bench = new Bench('a.example=na b.example c.example:ftp');
+    for (const name of ['a.example', 'b.example']) bench.resolver.answer(name, '9.9.9.9');
+    bench.resolver.answer('c.example', '9.9.9.11');
+    const running = await bench.start();
+    await bench.clock.advance(0);
+    const texts = () => running.health().warnings.map(({ code, text }) => `${code}: ${text}`);
+    assert.deepEqual(texts(), [
+      'unknown-check-type: /a.list has hosts that are never checked: /a.list:1:24: c.example: unknown check type "ftp", so it is never checked',
+      'address-conflict: 1 address(es) belong to hosts with opposite verdicts, and the first host by name decides: 9.9.9.9 (a.example: tunnel, b.example: direct)',
+    ]);
+    bench.resolver.answer('b.example', '9.9.9.10');
+    bench.probe.set('b.example', '*', { kind: 'local-failure', detail: 'EMFILE: too many open files' });
+    await bench.clock.advance(1_000_000);
+    assert.match(texts().join('\n'), /checks-not-possible: 1 check\(s\) .* EMFILE/);
+    await running.stop('shutdown');
+  });
+
+  it('goes on checking while the sets are refused, says so, and holds them again', async () => {
+    const bench = new Bench('a.example=na');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    const running = await bench.start();
+    bench.sets.failure = new NetstewardError('agent-unreachable', 'the agent is gone');
+    await bench.clock.advance(0);
+    assert.deepEqual(
+      running.health().warnings.map(({ code }) => code),
+      ['agent-unavailable'],
+    );
+    bench.sets.failure = new Error('no such table');
+    await bench.clock.advance(240_000);
+    assert.ok(running.health().warnings.some(({ code }) => code === 'sets-not-applied'));
+    bench.sets.failure = undefined;
+    await bench.clock.advance(240_000);
+    assert.deepEqual(running.health().warnings, []);
+    assert.equal(bench.sets.held.at(-1), 'blocked4:9.9.9.9 blocked6:');
+    await running.stop('shutdown');
+  });
+
+  it('never lets the addresses of its resolvers into a set', async () => {
+    const bench = new Bench('dns.example=na');
+    bench.resolver.answer('dns.example', '9.9.9.9', '9.9.9.10');
+    const running = await bench.start(configOf({ resolver: { servers: ['9.9.9.9'] } }));
+    await bench.clock.advance(0);
+    assert.equal(bench.sets.held.at(-1), 'blocked4:9.9.9.10 blocked6:');
+    await running.stop('shutdown');
+  });
+
+  it('empties the sets at shutdown with on_stop = flush, but not for a restart', async () => {
+    const bench = new Bench();
+    const config = configOf({ on_stop: 'flush' });
+    const first = await bench.start(config);
+    await first.stop('restart');
+    assert.equal(bench.sets.closed, 'keep');
+    const second = await bench.start(config);
+    await Promise.all([second.stop('shutdown'), second.stop('shutdown')]);
+    assert.equal(bench.sets.closed, 'flush');
+    assert.equal(bench.clock.waiting, 0);
+  });
+
+  it('stops in the middle of a pass, saving nothing of it', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    const running = await bench.start();
+    let release = (): void => {};
+    bench.probe.delay = () => new Promise((resolve) => (release = resolve));
+    await bench.clock.advance(0);
+    assert.equal(bench.probe.requests.length, 1);
+    const stopped = running.stop('shutdown');
+    release();
+    await stopped;
+    assert.equal(bench.store.opened, 0);
+    assert.deepEqual(bench.log.of('flip'), []);
+  });
+
+  it('crashes, visibly, on a defect of its own', async () => {
+    const bench = new Bench('a.example');
+    const running = await bench.start();
+    bench.resolver.delay = () => Promise.reject(new TypeError('a defect'));
+    await bench.clock.advance(0);
+    await assert.rejects(running.done, /a defect/);
+    await running.stop('restart');
+    assert.equal(bench.store.opened, 0);
+  });
+});
+
+describe('a reload of nbrpc', () => {
+  it('takes new lists and timers without touching the sets', async () => {
+    const bench = new Bench('a.example=na');
+    bench.files.put('/b.list', 'b.example=na');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.resolver.answer('b.example', '9.9.9.10');
+    const running = await bench.start();
+    await bench.clock.advance(0);
+    await running.reload(configOf({ check_lists: ['/a.list', '/b.list'], timers: { pass: '1m' } }));
+    await bench.clock.advance(0);
+    assert.deepEqual(bench.sets.held.slice(-2), ['blocked4:9.9.9.9 blocked6:', 'blocked4:9.9.9.9,9.9.9.10 blocked6:']);
+    assert.equal(bench.opened.length, 1);
+    assert.equal(bench.sets.closed, undefined);
+    assert.equal(detailOf(running).nextPass, bench.clock.now() + 60_000);
+    await running.stop('shutdown');
+  });
+
+  it('moves to other sets: fills them first, then empties the old ones', async () => {
+    const bench = new Bench('a.example=na');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    const running = await bench.start();
+    await bench.clock.advance(0);
+    await running.reload(configOf({ sets: { blocked4: 'mine' } }));
+    assert.equal(bench.opened.length, 2);
+    assert.deepEqual([bench.opened[0]?.closed, bench.sets.held], ['flush', ['mine:9.9.9.9']]);
+    await running.stop('shutdown');
+  });
+
+  it('that is refused leaves everything as it was', async () => {
+    const bench = new Bench('a.example=na');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    const running = await bench.start();
+    await bench.clock.advance(0);
+    bench.nextFailure = new Error('no such set');
+    await assert.rejects(running.reload(configOf({ state: '/other.db', sets: { blocked4: 'mine' } })), /no such set/);
+    assert.deepEqual([bench.opened[0]?.closed, bench.opened[1]?.closed, bench.store.opened], [undefined, 'flush', 1]);
+    await assert.rejects(running.reload(configOf({ state: '/nowhere/x.db' })), { code: 'state-file-unusable' });
+    await assert.rejects(running.reload(configOf({ check: { ca_file: '/none' } })), { code: 'ca-file-unreadable' });
+    bench.resolver.answer('a.example', '9.9.9.9', '9.9.9.11');
+    await bench.clock.advance(hour);
+    assert.equal(bench.opened[0]?.held.at(-1), 'blocked4:9.9.9.11,9.9.9.9 blocked6:');
+    await running.stop('shutdown');
+  });
+
+  it('of the settings of its own table hands the table over, and takes it back when that is refused', async () => {
+    const bench = new Bench('a.example=na');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    const running = await bench.start();
+    await bench.clock.advance(0);
+    await running.reload(configOf({ table: { mark: 0x20000, mask: 0x20000 } }));
+    assert.deepEqual(
+      [bench.opened.length, bench.opened[0]?.closed, bench.sets.held],
+      [2, 'keep', ['blocked4:9.9.9.9 blocked6:']],
+    );
+    bench.nextFailure = new Error('refused');
+    const refused = running.reload(configOf({ table: { mark: 0x40000, mask: 0x40000 } }));
+    await assert.rejects(refused, /refused/);
+    bench.nextFailure = undefined;
+    assert.equal(bench.opened.length, 4);
+    assert.deepEqual(bench.sets.sink.kind === 'table' && bench.sets.sink.table.mark, 0x20000);
+    await running.stop('shutdown');
+  });
+
+  it('moves to another state file', async () => {
+    const bench = new Bench('a.example=na');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    const running = await bench.start();
+    await bench.clock.advance(0);
+    await running.reload(configOf({ state: '/other.db' }));
+    assert.equal(bench.sets.held.at(-1), 'blocked4: blocked6:');
+    assert.equal(bench.store.opened, 1);
+    await bench.clock.advance(0);
+    assert.equal(bench.sets.held.at(-1), 'blocked4:9.9.9.9 blocked6:');
+    await running.stop('shutdown');
+  });
+});
+
+describe('the look at the machine', () => {
+  const look = async (files: FakeFiles, table: Record<string, unknown> = {}) =>
+    (await nbrpcModule.preflight(configOf(table), { files })).map(({ severity, text }) => `${severity}: ${text}`);
+
+  it('finds nothing wrong where nothing is', async () => {
+    const files = new FakeFiles();
+    files.put('/a.list', 'a.example b.example');
+    assert.deepEqual(await look(files), ['ok: /a.list: 2 hosts', 'ok: /s.db: a new state file can be made']);
+  });
+
+  it('tells each mistake of a list, a missing list, and what is wrong with state and CA files', async () => {
+    const files = new FakeFiles();
+    files.put('/a.list', 'a=x\nb>y');
+    files.put('/s.db', 'plain text');
+    files.put('/ca.pem', 'no certificate');
+    const findings = await look(files, { check_lists: ['/a.list', '/none'], check: { ca_file: '/ca.pem' } });
+    assert.deepEqual(findings, [
+      'error: /a.list:1:1: a=x: unknown result "x": codes such as 200/503, or na',
+      'error: /a.list:2:1: b>y: unknown policy "y": one of af-any, af-all, af-pick, pick, noroute',
+      'warning: /none does not exist: an empty list',
+      'error: /s.db is not an SQLite database',
+      'error: /ca.pem has no PEM certificate',
+    ]);
+    files.setReadOnly('/s.db');
+    files.remove('/ca.pem');
+    assert.deepEqual((await look(files, { check: { ca_file: '/ca.pem' } })).slice(-2), [
+      'error: /s.db: the state file cannot be written or made',
+      'error: /ca.pem does not exist',
+    ]);
+  });
+
+  it('knows a state file of a newer version and of another program', async () => {
+    const header = (id: number, version: number): Buffer => {
+      const bytes = Buffer.alloc(100);
+      bytes.write('SQLite format 3\0', 'latin1');
+      bytes.writeUInt32BE(version, 60);
+      bytes.writeUInt32BE(id, 68);
+      return bytes;
+    };
+    const files = new FakeFiles();
+    files.put('/a.list', '');
+    files.put('/s.db', header(0x6e736e62, 9));
+    assert.match((await look(files)).at(-1) ?? '', /error: \/s\.db is of version 9/);
+    files.put('/s.db', header(1, 1));
+    assert.match((await look(files)).at(-1) ?? '', /some other program/);
+    files.put('/s.db', header(0x6e736e62, 1));
+    assert.equal((await look(files)).at(-1), 'ok: /s.db: the state file is in order');
+  });
+});
