@@ -52,7 +52,8 @@ for (const size of [100, 20_000]) {
     open: spawnedAgent([...agentCommand, '--supervised']),
     config: {
       kind: 'foreign',
-      ...{ family: table.family, table: table.name },
+      family: table.family,
+      table: table.name,
       sets: [
         { name: 'blocked4', type: 'ipv4_addr' },
         { name: 'blocked6', type: 'ipv6_addr' },

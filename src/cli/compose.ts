@@ -12,7 +12,7 @@ import type { Configuration } from '../supervisor/config.ts';
 import { readHostFacts } from '../system/linux/host-facts.ts';
 import type { AgentConfig } from '../system/linux/nft-agent-protocol.ts';
 import { sdNotifier, watchdogInterval } from '../system/linux/sd-notify.ts';
-import type { Notifier } from '../system/ports.ts';
+import type { HttpProbe, Notifier, Resolver } from '../system/ports.ts';
 
 export const readText = (path: string): Promise<string> => readFile(path, 'utf8');
 
@@ -91,7 +91,9 @@ function agentConfig(sink: Sink): AgentConfig {
   return { kind: 'foreign', family, table, sets: foreignSets(sink) };
 }
 
-function foreignSets(sink: Extract<Sink, { kind: 'sets' }>): readonly { name: string; type: 'ipv4_addr' | 'ipv6_addr' }[] {
+function foreignSets(
+  sink: Extract<Sink, { kind: 'sets' }>,
+): readonly { name: string; type: 'ipv4_addr' | 'ipv6_addr' }[] {
   const { blocked4, blocked6, direct4, direct6 } = sink.sets;
   return [
     ...[blocked4, direct4].map((name) => ({ name, type: 'ipv4_addr' as const })),
@@ -124,4 +126,24 @@ export async function hostNeeds(configuration: Configuration): Promise<HostNeeds
   }
   const { family, table } = sink.sets;
   return { sets: foreignSets(sink).map((set) => ({ ...set, family, table })), ownTables: [], marks: [] };
+}
+
+/** What every run of the drop-in `netsteward nbrpc` needs. */
+export async function composeNbrpcPorts(): Promise<Pick<NbrpcHost, 'clock' | 'files' | 'store'>> {
+  const [{ LinuxFiles }, { SqliteStore }] = await Promise.all([
+    import('../system/linux/files.ts'),
+    import('../system/linux/sqlite.ts'),
+  ]);
+  return { clock: systemClock, files: new LinuxFiles(), store: new SqliteStore() };
+}
+
+/** Its way to the network: the system's resolver and certificates. */
+export async function composeNbrpcNetwork(): Promise<{ readonly resolver: Resolver; readonly probe: HttpProbe }> {
+  const [{ openResolver }, { LinuxHttpProbe }, { TrustStore }] = await Promise.all([
+    import('../system/linux/resolver.ts'),
+    import('../system/linux/http-probe.ts'),
+    import('../system/linux/trust-store.ts'),
+  ]);
+  const trust = new TrustStore({}, systemClock, () => {});
+  return { resolver: openResolver(systemClock), probe: new LinuxHttpProbe({ clock: systemClock, trust }) };
 }

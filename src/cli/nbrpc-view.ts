@@ -4,7 +4,9 @@ import type { AddressStatus, HostStatus, RunningDetail } from '../nbrpc/index.ts
 
 export function renderNbrpc(detail: RunningDetail, now: number): readonly string[] {
   const around = detail.hosts.filter((host) => host.rerouted);
-  const wavering = detail.hosts.filter((host) => !host.rerouted && (host.state === 'failing' || host.state === 'unstable'));
+  const wavering = detail.hosts.filter(
+    (host) => !host.rerouted && (host.state === 'failing' || host.state === 'unstable'),
+  );
   const lines = [
     `table: ${detail.sets.table ?? 'not there yet'}, ${count(detail.blocked, 'address', 'addresses')} in the sets${nextPass(detail, now)}`,
   ];
@@ -23,7 +25,10 @@ function renderHost(host: HostStatus, now: number): string[] {
   const time = since === null ? '' : ` for ${formatDuration(now - since)}`;
   const reason = host.reason === '' ? '' : `: ${host.reason}`;
   const failing = host.addresses.filter((address) => address.rerouted || address.state === 'na');
-  return [`  ${host.name} (${host.policy})${time}${reason}`, ...failing.map((address) => `    ${renderAddress(address)}`)];
+  return [
+    `  ${host.name} (${host.policy})${time}${reason}`,
+    ...failing.map((address) => `    ${renderAddress(address)}`),
+  ];
 }
 
 function renderAddress({ address, state, reason, inDns }: AddressStatus): string {

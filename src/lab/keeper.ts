@@ -23,7 +23,15 @@ import { type DnsBehaviour, defaultServices, type Service, type ServiceSpec, ser
 import type { StateFolder } from './state-folder.ts';
 import { must } from './tools.ts';
 import { type CensorKind, censorKinds, type HostName, hostNames } from './vocabulary.ts';
-import { addressBatch, linkBatch, ownershipBatch, routeBatch, settingsScript, tunnelRule } from './wiring.ts';
+import {
+  addressBatch,
+  linkBatch,
+  linksReadyScript,
+  ownershipBatch,
+  routeBatch,
+  settingsScript,
+  tunnelRule,
+} from './wiring.ts';
 
 export class Keeper {
   readonly #folder: StateFolder;
@@ -110,6 +118,7 @@ export class Keeper {
   }
 
   async #routes(host: HostName): Promise<void> {
+    await inHost(host, ['sh', '-e'], linksReadyScript(host));
     const routes = routeBatch(host);
     if (routes !== '') await must(['ip', '-n', host, '-batch', '-'], routes);
     if (host === 'router') {

@@ -1,6 +1,6 @@
 /** How the hosts are set up: links, addresses, routes and kernel settings, as text for `ip -batch` and `sh` (pure). */
 import { familyOf } from './address.ts';
-import { linkEnd, linkPrefix, links, linksOf, resolvers, tunnelRoute } from './plan.ts';
+import { type LinkEnd, linkEnd, linkPrefix, links, linksOf, resolvers, tunnelRoute } from './plan.ts';
 import type { Service } from './service.ts';
 import { type HostName, hostNames } from './vocabulary.ts';
 
@@ -10,11 +10,26 @@ export function linkBatch(): string {
   for (const { ends, mtu } of links) {
     const [a, b] = ends;
     lines.push(
-      `link add ${a.device} mtu ${mtu} netns ${a.host} type veth peer name ${b.device} mtu ${mtu} netns ${b.host}`,
+      // Different numbers at both ends: else the kernel takes the link for a plain device whose carrier is not urgent, and it is
+      // up to a second late (linkwatch_urgent_event, net/core/link_watch.c).
+      `link add ${describe(a, mtu)} netns ${a.host} type veth peer name ${describe(b, mtu)} netns ${b.host}`,
     );
   }
   return `${lines.join('\n')}\n`;
 }
+
+function describe(end: LinkEnd, mtu: number): string {
+  return `${end.device} index ${deviceIndex(end)} address ${hardwareAddress(end)} mtu ${mtu}`;
+}
+
+/** From 11 on, no two alike in the whole lab. */
+function deviceIndex({ host, device }: LinkEnd): number {
+  const ends = links.flatMap((link) => link.ends);
+  return 11 + ends.findIndex((end) => end.host === host && end.device === device);
+}
+
+/** Locally administered (bit 1 of the first byte). */
+const hardwareAddress = (end: LinkEnd): string => `02:00:00:00:00:${deviceIndex(end)}`;
 
 /** For `sh -e` inside the host, before any address is set. */
 export function settingsScript(host: HostName): string {
@@ -40,14 +55,17 @@ export function settingsScript(host: HostName): string {
   return settings.map(([key, value]) => `echo ${value} > /proc/sys/net/${key}\n`).join('');
 }
 
-/** For `ip -n HOST -batch -`: addresses, and every link up. */
+/** For `ip -n HOST -batch -`: addresses, every link up, and who is at its other end, so that no first packet waits for an answer. */
 export function addressBatch(host: HostName): string {
   const lines = ['link set lo up'];
-  for (const { end } of linksOf(host)) {
+  for (const { end, peer } of linksOf(host)) {
     lines.push(
       `address add ${end.ipv4}/${linkPrefix.ipv4} dev ${end.device}`,
       `address add ${end.ipv6}/${linkPrefix.ipv6} dev ${end.device} nodad`,
       `link set ${end.device} up`,
+      ...[peer.ipv4, peer.ipv6].map(
+        (address) => `neighbour replace ${address} lladdr ${hardwareAddress(peer)} dev ${end.device} nud permanent`,
+      ),
     );
   }
   if (host === 'world') {
@@ -60,12 +78,31 @@ export function addressBatch(host: HostName): string {
   return `${lines.join('\n')}\n`;
 }
 
+/**
+ * For `sh -e` inside the host: returns when its links carry packets. The kernel tells a new link's carrier in a work item of its
+ * own (net/core/link_watch.c); until then IPv6 is not ready on it.
+ */
+export function linksReadyScript(host: HostName): string {
+  const files = linksOf(host).map(({ end }) => `/sys/class/net/${end.device}/operstate`);
+  return `turn=0
+for file in ${files.join(' ')}; do
+  until [ "$(cat $file)" = up ]; do
+    turn=$((turn + 1))
+    [ $turn -lt 500 ] || { echo "no carrier: $file" >&2; exit 1; }
+    sleep 0.01
+  done
+done
+`;
+}
+
 /** For `ip -n HOST -batch -`, once the links of all hosts are up. */
 export function routeBatch(host: HostName): string {
   const upstream = ({ lan: 'router', router: 'isp', isp: 'world', exit: 'world', world: undefined } as const)[host];
   if (upstream === undefined) return '';
   const lines = defaultRoutes(host, upstream, '');
   if (host === 'router') lines.push(...defaultRoutes('router', 'exit', ` table ${tunnelRoute.table}`));
+  // The way back to clients that the router's ruleset, emptied or rewritten for a rehearsal, does not masquerade.
+  if (host === 'isp' || host === 'exit') lines.push(...lanRoutes(host));
   return `${lines.join('\n')}\n`;
 }
 
@@ -80,6 +117,15 @@ export const tunnelRule: readonly string[] = [
   'lookup',
   `${tunnelRoute.table}`,
 ];
+
+function lanRoutes(host: 'isp' | 'exit'): string[] {
+  const end = linkEnd('lan', 'router');
+  const via = linkEnd('router', host);
+  return [
+    `route add ${end.ipv4}/32 via ${via.ipv4} dev router`,
+    `route add ${end.ipv6}/128 via ${via.ipv6} dev router`,
+  ];
+}
 
 function defaultRoutes(host: HostName, gateway: HostName, suffix: string): string[] {
   const own = linkEnd(host, gateway);

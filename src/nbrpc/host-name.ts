@@ -16,8 +16,8 @@ export function hostNameProblem(name: string): string | undefined {
     if (part === '') return 'the host name has an empty label';
     if (part.length > 63) return 'a label of a host name has at most 63 characters';
     if (!label.test(part)) {
-      const wrong = [...part].find((character) => !label.test(character));
-      return (wrong?.codePointAt(0) ?? 0) > 0x7f
+      const wrong = /[^A-Za-z0-9_=-]/u.exec(part)?.[0] ?? '';
+      return (wrong.codePointAt(0) ?? 0) > 0x7f
         ? 'a host name is ASCII: write an international name in its xn-- form'
         : `a host name cannot contain ${JSON.stringify(wrong)}`;
     }

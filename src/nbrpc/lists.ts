@@ -96,7 +96,7 @@ function reconcileHosts(draft: Draft): ListEffect {
   for (const list of lists) for (const [host, entry] of list.entries) inForce.set(host, entry);
 
   const removed: string[] = [];
-  for (const { record } of [...draft.hosts()]) {
+  for (const { record } of Array.from(draft.hosts())) {
     if (inForce.has(record.name)) continue;
     draft.dropHost(record.name);
     removed.push(record.name);

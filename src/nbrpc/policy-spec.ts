@@ -33,7 +33,7 @@ export function parsePolicy(text: string): ParsedPolicy {
 }
 
 function onlyFlags(text: string): boolean {
-  return [...text].every((letter) => flagLetters.includes(letter));
+  return /^[46DNL1R]*$/.test(text);
 }
 
 function build(routeText: string, flags: string): ParsedPolicy {

@@ -13,6 +13,8 @@ export interface Nft {
   check(script: NftScript): Promise<void>;
   /** Runs one listing command and gives the `nftables` array of its JSON (libnftables-json(5)). */
   list(script: NftScript): Promise<readonly unknown[]>;
+  /** Told when the socket is gone without close() (its child died), and what it owned with it. The kernel notifies nobody of that. */
+  onLost(listener: () => void): void;
   close(): Promise<void>;
 }
 

@@ -17,10 +17,10 @@ import { insideNamespace, repeatInNamespace } from '../kernel/nft-namespace.ts';
 interface Subject {
   readonly sets: AddressSets;
   /** What is really there, sorted. */
-  elements(set: string): readonly string[];
+  readonly elements: (set: string) => readonly string[];
   /** From now on contents cannot be applied. */
-  spoil(): void;
-  mend(): void;
+  readonly spoil: () => void;
+  readonly mend: () => void;
 }
 
 const four = ['192.0.2.1', '192.0.2.2', '198.51.100.7'];

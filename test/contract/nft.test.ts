@@ -181,7 +181,9 @@ function suite(name: string, adapter: Adapter): void {
         await other.apply(nftScript(add(table, '192.0.2.2')));
         await other.apply(nftScript(add(table, '2001:db8::2')));
         const told = (): readonly string[] =>
-          changes.flatMap(({ tables: names, sets }) => (names !== '*' && names.has(table.name) ? [...sets] : []));
+          changes.flatMap(({ tables: names, sets }) =>
+            names !== '*' && names.has(table.name) ? Array.from(sets) : [],
+          );
         const wanted = adapter.knowsWriters ? ['s4', 's6'] : ['s4', 's4', 's6'];
         for (let waits = 0; waits < 100 && told().length < wanted.length; waits++) {
           await new Promise((resolve) => setTimeout(resolve, 20));

@@ -188,6 +188,7 @@ export class FakeNft implements Nft {
   readonly #ruleset: FakeRuleset;
   readonly #port: number;
   #open = true;
+  readonly #lost: (() => void)[] = [];
 
   constructor(ruleset: FakeRuleset, port: number) {
     this.#ruleset = ruleset;
@@ -208,6 +209,16 @@ export class FakeNft implements Nft {
   async list(script: NftScript): Promise<readonly unknown[]> {
     this.#mustBeOpen();
     return script.operations.flatMap((operation) => this.#ruleset.listing(operation));
+  }
+
+  onLost(listener: () => void): void {
+    this.#lost.push(listener);
+  }
+
+  /** As if the child died and another one took its place at the next call. */
+  die(): void {
+    this.#ruleset.release(this.#port);
+    for (const listener of this.#lost) listener();
   }
 
   async close(): Promise<void> {

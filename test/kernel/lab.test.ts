@@ -136,7 +136,7 @@ test('drop bites in the middle of an open connection', async () => {
     '--cacert',
     lab.caFile,
     '--limit-rate',
-    '2M',
+    '20M',
     '--speed-time',
     '1',
     '--speed-limit',

@@ -48,23 +48,23 @@ const scripts: Readonly<Record<string, Script>> = {
   '/too-long': (s) => s.end(`${head('200 OK', 'Content-Length: 5')}hello and more`),
   '/endless-headers': (s) => {
     s.write('HTTP/1.1 200 OK\r\n');
-    endless(s, `X-Fill: ${'x'.repeat(500)}\r\n`);
+    endless(s, `X-Fill: ${'x'.repeat(500)}\r\n`.repeat(64));
   },
   '/endless-status': (s) => {
     s.write('HTTP/1.1 200 ');
-    endless(s, 'x'.repeat(8192));
+    endless(s, 'x'.repeat(65_536));
   },
   '/endless-header-name': (s) => {
     s.write('HTTP/1.1 200 OK\r\n');
-    endless(s, 'x'.repeat(8192));
+    endless(s, 'x'.repeat(65_536));
   },
   '/endless-chunk-extension': (s) => {
     s.write(`${head('200 OK', 'Transfer-Encoding: chunked')}5;`);
-    endless(s, 'x'.repeat(8192));
+    endless(s, 'x'.repeat(65_536));
   },
   '/endless-trailers': (s) => {
     s.write(`${head('200 OK', 'Transfer-Encoding: chunked')}0\r\n`);
-    endless(s, `X-Fill: ${'x'.repeat(500)}\r\n`);
+    endless(s, `X-Fill: ${'x'.repeat(500)}\r\n`.repeat(64));
   },
   '/drip-headers': (s) => {
     s.write('HTTP/1.1 200 OK\r\n');
@@ -85,8 +85,8 @@ const scripts: Readonly<Record<string, Script>> = {
   '/short': (s) => s.end(`${head('200 OK', 'Content-Length: 100')}hello`),
   '/short-chunks': (s) => s.end(`${head('200 OK', 'Transfer-Encoding: chunked')}64\r\nhello`),
   '/junk': (s) => s.end('hello, I am a very old server\n'),
-  '/continue-flood': (s) => endless(s, head('100 Continue')),
-  '/hints-flood': (s) => endless(s, head('103 Early Hints', 'Link: </a>')),
+  '/continue-flood': (s) => endless(s, head('100 Continue').repeat(500)),
+  '/hints-flood': (s) => endless(s, head('103 Early Hints', 'Link: </a>').repeat(500)),
   '/upgrade': (s) => s.write(head('101 Switching Protocols', 'Upgrade: websocket', 'Connection: upgrade')),
   '/two-lengths': (s) => s.end(`${head('200 OK', 'Content-Length: 5', 'Content-Length: 6')}hello`),
   '/negative-length': (s) => s.end(`${head('200 OK', 'Content-Length: -5')}hello`),

@@ -19,6 +19,8 @@ export interface RoutedLabOptions {
   readonly set?: readonly string[];
   /** Instead of netsteward.example.toml. */
   readonly config?: string;
+  /** Before netsteward starts; `folder` is removed at the end. */
+  readonly prepare?: (lab: Lab, folder: string) => Promise<void>;
 }
 
 export interface LogLine {
@@ -63,6 +65,7 @@ export class RoutedLab {
     const lab = await Lab.up({ stateDir: join(folder, 'lab'), services: options.services });
     const routed = new RoutedLab(lab, folder, options);
     try {
+      await options.prepare?.(lab, folder);
       await routed.startDaemon();
     } catch (error) {
       await routed.down();

@@ -18,7 +18,7 @@ export interface HttpProbeOptions {
   readonly connects?: number;
   /** Handshakes that start at a time; 64 by default. One that takes longer than `patience` no longer counts. */
   readonly handshakes?: number;
-  /** Open sockets in all; 2000 by default (a connected one that waits for its turn costs 13 kB). */
+  /** Open sockets in all; 3000 by default (one that is connected and waits for its turn costs 13 kB). */
   readonly sockets?: number;
   /** Own checks come from these ports, so that a firewall can tell them apart. */
   readonly sourcePorts?: PortRange;
@@ -50,7 +50,7 @@ export class LinuxHttpProbe implements HttpProbe {
     this.#trust = options.trust;
     this.#tcp = new TcpStage(options.clock, options.sourcePorts);
     this.#ports = options.ports ?? { http: 80, https: 443 };
-    this.#sockets = pLimit(options.sockets ?? 2000);
+    this.#sockets = pLimit(options.sockets ?? 3000);
     this.#connects = pLimit(options.connects ?? 1000);
     this.#handshakes = pLimit(options.handshakes ?? 64);
   }

@@ -1,8 +1,7 @@
-/**
- * What the supervisor and `nft-agent --supervised` say to each other: JSON, one message a line, requests on the agent's standard
- * input, replies and events on its standard output. The first request is `configure`; the first that fills sets is `replace`.
- * Each request gets one reply with its id, in order. Every value is checked on arrival: an agent holds CAP_NET_ADMIN.
- */
+/** What the supervisor and `nft-agent --supervised` say to each other: JSON, one message a line, every value checked on arrival. */
+//
+// Requests come on the agent's standard input, replies and events go out on its standard output. The first request is `configure`,
+// the first that fills sets is `replace`. Each request gets one reply with its id, in order; events come at any time.
 import { NetstewardError } from '../../core/errors.ts';
 import { canonicalAddress } from '../nft-address.ts';
 import { type AddressType, addressTypes, identifierProblem, type NftFamily, nftFamilies } from '../nft-script.ts';

@@ -31,6 +31,7 @@ export class InteractiveNft implements Nft {
   #count = 0;
   #portId: number | undefined;
   #closed = false;
+  readonly #lostListeners: (() => void)[] = [];
 
   private constructor(command: string, args: readonly string[]) {
     this.#command = command;
@@ -76,6 +77,10 @@ export class InteractiveNft implements Nft {
   async list(script: NftScript): Promise<readonly unknown[]> {
     if (listsTables(script)) return tablesOfText(await runNft(this.#command, [script.line]));
     return parseListing(await runNft(this.#command, ['--json', script.line]));
+  }
+
+  onLost(listener: () => void): void {
+    this.#lostListeners.push(listener);
   }
 
   async close(): Promise<void> {
@@ -127,6 +132,7 @@ export class InteractiveNft implements Nft {
           ? new NftError('died', `the nft -i child ended (${how})`)
           : new NftError('died', `the nft -i child ended (${how}): ${nftErrorFrom(rest).message}`);
       for (const waiting of pending) waiting.reject(error);
+      if (!this.#closed) for (const listener of this.#lostListeners) listener();
     });
     return child;
   }

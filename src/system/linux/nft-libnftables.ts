@@ -102,6 +102,9 @@ export class LibnftablesNft implements Nft {
     }
   }
 
+  /** Never: the socket lives as long as this process. */
+  onLost(): void {}
+
   async close(): Promise<void> {
     if (this.#context === undefined) return;
     this.#library.nft_ctx_free(this.#context);

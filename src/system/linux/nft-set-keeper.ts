@@ -36,6 +36,7 @@ export class SetKeeper {
 
   constructor(options: SetKeeperOptions) {
     this.#options = options;
+    options.nft.onLost(() => this.#repairSoon());
   }
 
   /** Whole contents; sets that are not named become empty. */
@@ -92,6 +93,7 @@ export class SetKeeper {
         if (this.#failures > 0) this.#options.tell({ event: 'recovered' });
         this.#failures = 0;
         this.#lastProblem = undefined;
+        this.#retryTimer?.cancel();
       } catch (error) {
         this.#failures += 1;
         this.#tellProblem(error);

@@ -83,9 +83,7 @@ class Bench {
   }
 
   flips(): readonly string[] {
-    return this.log
-      .of('flip')
-      .map(({ fields }) => `${fields['host']} ${fields['from']}>${fields['to']} (${fields['reason']})`);
+    return this.log.of('flip').map(({ fields }) => `${fields.host} ${fields.from}>${fields.to} (${fields.reason})`);
   }
 }
 

@@ -55,7 +55,7 @@ describe('set contents', () => {
       entry('b', { state: 'ok' }, '1.1.1.1=ok 1.1.1.2=ok'),
       entry('d', { state: 'na' }, '1.1.1.1=na 1.1.1.2=na'),
     ];
-    assert.equal(contents(hosts)['b4'], '');
+    assert.equal(contents(hosts).b4, '');
     assert.deepEqual(wantedSets(state(...hosts), fallback, all, new Set()).conflicts, [
       { address: '1.1.1.1', hosts: ['b', 'c'], verdict: 'ok' },
       { address: '1.1.1.2', hosts: ['b', 'd'], verdict: 'ok' },
@@ -63,8 +63,8 @@ describe('set contents', () => {
   });
 
   it('of a host without a state follow its addresses, and are direct where nothing is known', () => {
-    assert.equal(contents([entry('a', { state: null }, '1.1.1.1=na')])['b4'], '1.1.1.1');
-    assert.equal(contents([entry('a', { state: null }, '1.1.1.1=skipped')])['d4'], '1.1.1.1');
+    assert.equal(contents([entry('a', { state: null }, '1.1.1.1=na')]).b4, '1.1.1.1');
+    assert.equal(contents([entry('a', { state: null }, '1.1.1.1=skipped')]).d4, '1.1.1.1');
   });
 
   it('are the same when the same sets have the same members', () => {

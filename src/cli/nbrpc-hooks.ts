@@ -1,0 +1,86 @@
+/** Where policy updates and dumps go: standard output, a command's standard input, or a unix socket. */
+import { spawn } from 'node:child_process';
+import { connect } from 'node:net';
+import type { Clock } from '../core/clock.ts';
+
+/** Rejects with what went wrong. */
+export type PolicyHook = (lines: string) => Promise<void>;
+
+export interface HookSettings {
+  readonly clock: Clock;
+  readonly out: (text: string) => void;
+  /** The value is the path of a unix socket. */
+  readonly socket: boolean;
+  /** Seconds. */
+  readonly timeout: number;
+  /** Seconds between SIGTERM and SIGKILL. */
+  readonly kill: number;
+}
+
+/** `value`: `-`, a command line that is split at blanks (no shell sees it), or a path. */
+export function policyHook(value: string, settings: HookSettings): PolicyHook {
+  if (settings.socket) return (lines) => sendToSocket(value, lines, settings);
+  if (value === '-') {
+    return (lines) => {
+      settings.out(`${lines.replace(/\n+$/, '')}\n`);
+      return Promise.resolve();
+    };
+  }
+  const [command = '', ...args] = value.split(/\s+/).filter((part) => part !== '');
+  return (lines) => runCommand(command, args, lines, settings);
+}
+
+function runCommand(command: string, args: readonly string[], lines: string, settings: HookSettings): Promise<void> {
+  const { clock, timeout, kill } = settings;
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['pipe', 'inherit', 'inherit'] });
+    let late = false;
+    let timer = clock.after(timeout * 1000, () => {
+      late = true;
+      child.kill('SIGTERM');
+      timer = clock.after(kill * 1000, () => child.kill('SIGKILL'));
+    });
+    child.on('error', (error) => {
+      timer.cancel();
+      reject(new Error(`${command}: ${error.message}`));
+    });
+    child.on('exit', (code, signal) => {
+      timer.cancel();
+      if (late) reject(new Error(`${command}: did not end within ${timeout} s`));
+      else if (code === 0) resolve();
+      else reject(new Error(`${command}: ended with ${signal ?? `code ${code}`}`));
+    });
+    // A command that does not read its input is judged by its exit code alone.
+    child.stdin.on('error', () => {});
+    child.stdin.end(lines);
+  });
+}
+
+/** Longer answers are none: exactly `OK` and a line feed is expected. */
+const answerLimit = 64;
+
+function sendToSocket(path: string, lines: string, { clock, timeout }: HookSettings): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    let answer = '';
+    const fail = (why: string): void => {
+      timer.cancel();
+      socket.destroy();
+      reject(new Error(`${path}: ${why}`));
+    };
+    const timer = clock.after(timeout * 1000, () => fail(`no answer within ${timeout} s`));
+    socket.setEncoding('utf8');
+    socket.on('connect', () => socket.write(`${lines.replace(/\n+$/, '')}\n\n`));
+    socket.on('data', (text: string) => {
+      answer += text;
+      if (answer.length > answerLimit) fail('answered something else than OK');
+    });
+    socket.on('error', (error) => fail(error.message));
+    socket.on('end', () => {
+      if (answer !== 'OK\n') return fail(answer === '' ? 'closed without an answer' : 'answered something else than OK');
+      timer.cancel();
+      socket.destroy();
+      resolve();
+    });
+  });
+}

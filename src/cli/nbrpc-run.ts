@@ -1,0 +1,85 @@
+/** One run of `netsteward nbrpc`: print, export, alternative route, forced checks, or the loop. */
+import { randomInt } from 'node:crypto';
+import { describeError, NetstewardError } from '../core/errors.ts';
+import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
+import { formatLines, policyLines } from '../nbrpc/policy.ts';
+import { printState, timeFormat } from '../nbrpc/print.ts';
+import { StateStore } from '../nbrpc/store.ts';
+import { printZone } from '../nbrpc/zone.ts';
+import type { NbrpcFlags, Terminal } from './nbrpc.ts';
+import { curlCommands } from './nbrpc-curl.ts';
+import { policyHook } from './nbrpc-hooks.ts';
+import { type Hooks, NbrpcLoop } from './nbrpc-loop.ts';
+import { BadSetting, type NbrpcSettings, parseSettings, usage } from './nbrpc-settings.ts';
+import { openSources } from './nbrpc-sources.ts';
+
+/** What nbrpc.py ends with for a timer or limit that it does not know. */
+const badSetting = 2;
+
+export async function runNbrpc(flags: NbrpcFlags, to: Terminal): Promise<ExitCode | typeof badSetting> {
+  let settings: NbrpcSettings;
+  try {
+    settings = parseSettings(flags);
+  } catch (error) {
+    if (!(error instanceof BadSetting)) throw error;
+    to.error(`netsteward nbrpc: ${error.message}\n`);
+    return badSetting;
+  }
+  const time = zoneTime(flags.tz);
+  const readOnly = flags.printState === true || settings.zones.length > 0 || flags.debugCurlCmd === true;
+  if (!readOnly && flags.failingChecks !== true && flags.checkListFile.length === 0) {
+    throw usage('name at least one check list with -f PATH');
+  }
+  const { composeNbrpcPorts } = await import('./compose.ts');
+  const { clock, files, store: sqlite } = await composeNbrpcPorts();
+  const store = StateStore.open({ store: sqlite, path: flags.db, clock });
+  try {
+    if (flags.printState === true) {
+      const width = to.columns === undefined ? 110 : Math.max(20, to.columns - 16);
+      to.out(printState(store.state, { time, width }));
+      return exitCodes.ok;
+    }
+    if (settings.zones.length > 0) {
+      const random = (): number => randomInt(2 ** 32) / 2 ** 32;
+      to.out(printZone(store.state, settings.zones, settings.defaultPolicy, settings.zoneFormat, random));
+      return exitCodes.ok;
+    }
+    if (flags.debugCurlCmd === true) {
+      to.out(curlCommands(store.state, settings.timeouts.addr_check));
+      return exitCodes.ok;
+    }
+    const say = (level: 'debug' | 'info' | 'warning' | 'error', text: string): void => {
+      if (level === 'debug' && flags.debug !== true) return;
+      if (level === 'info' && flags.quiet === true) return;
+      to.error(`nbrpc: ${level}: ${text}\n`);
+    };
+    const sources = await openSources(flags, settings);
+    const hooks = hooksOf(flags, settings, to, clock);
+    return await new NbrpcLoop({ flags, settings, clock, files, store, sources, hooks, say }).run();
+  } finally {
+    store.close();
+  }
+}
+
+function hooksOf(flags: NbrpcFlags, settings: NbrpcSettings, to: Terminal, clock: NbrpcLoop['clock']): Hooks {
+  const { policy_cmd: timeout, kill } = settings.timeouts;
+  const make = (value: string | undefined) =>
+    value === undefined
+      ? undefined
+      : policyHook(value, { clock, out: to.out, socket: flags.policySocket === true, timeout, kill });
+  return {
+    update: make(flags.policyUpdateCmd),
+    replace: make(flags.policyReplaceCmd),
+    dump: (state) => formatLines(policyLines(state, settings.defaultPolicy)),
+  };
+}
+
+function zoneTime(zone: string | undefined): (seconds: number) => string {
+  try {
+    return timeFormat(zone);
+  } catch (error) {
+    throw new NetstewardError('usage', `--tz ${zone}: ${describeError(error)}`, {
+      remedy: 'Name a zone such as UTC or Europe/Berlin.',
+    });
+  }
+}
