@@ -52,7 +52,10 @@ async function pass(job: Job, probe: LinuxHttpProbe, before: NodeJS.CpuUsage): P
   await Promise.all(
     job.checks.map(async ({ host, address }) => {
       const { timeout } = job;
-      const outcome = await probe.probe({ scheme: 'https', host, address, path: '/', timeout, bodyLimit: 65_536 }, signal);
+      const outcome = await probe.probe(
+        { scheme: 'https', host, address, path: '/', timeout, bodyLimit: 65_536 },
+        signal,
+      );
       lastVerdict = performance.now() - start;
       if (lastVerdict <= 8000) within8s++;
       if (outcome.kind === 'answer' && outcome.status === 200) answers++;

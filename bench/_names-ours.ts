@@ -14,7 +14,9 @@ const { signal } = new AbortController();
 const before = process.cpuUsage();
 const start = performance.now();
 const outcomes = await Promise.all(
-  Array.from({ length: Number(count) }, (_, i) => resolver.resolve({ name: `h${i}.example.test`, timeout: 10_000 }, signal)),
+  Array.from({ length: Number(count) }, (_, i) =>
+    resolver.resolve({ name: `h${i}.example.test`, timeout: 10_000 }, signal),
+  ),
 );
 const wall = performance.now() - start;
 const used = process.cpuUsage(before);

@@ -7,7 +7,13 @@ const variable = 'NETSTEWARD_BENCH_NAMESPACE';
 export function insideNamespace(prepare = 'true'): boolean {
   if (process.env[variable] === 'inside') return true;
   // Settings of this environment that would point curl or Node at other CA files.
-  const { CURL_CA_BUNDLE: _1, SSL_CERT_FILE: _2, SSL_CERT_DIR: _3, NODE_EXTRA_CA_CERTS: _4, ...environment } = process.env;
+  const {
+    CURL_CA_BUNDLE: _1,
+    SSL_CERT_FILE: _2,
+    SSL_CERT_DIR: _3,
+    NODE_EXTRA_CA_CERTS: _4,
+    ...environment
+  } = process.env;
   const script = `PATH=$PATH:/usr/sbin:/sbin; mount -t tmpfs tmpfs /run && ip link set lo up && ${prepare} && exec "$@"`;
   const command = ['bash', '-c', script, 'bash', process.execPath, process.argv[1] ?? ''];
   const { status } = spawnSync('unshare', ['-Urnm', '--map-root-user', ...command], {

@@ -57,7 +57,9 @@ async function runCurl(list: readonly Check[], timeout: number, caFile?: string,
   // Lines that curl has written count even if it is ended: more than the original gets.
   const limit = `timeout --foreground ${kill} stdbuf -oL ${curl} --max-time ${timeout}`;
   // bash's `time` adds up what wait4(2) tells of its children.
-  const child = spawn('bash', ['-c', `TIMEFORMAT="cpu %U %S"; time ${limit} 2>/dev/null`], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn('bash', ['-c', `TIMEFORMAT="cpu %U %S"; time ${limit} 2>/dev/null`], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   let out = '';
   let err = '';
   child.stdout.on('data', (chunk) => (out += chunk));
@@ -91,9 +93,20 @@ function peakOf(pid: number): number {
   }
 }
 
-async function runOurs(list: readonly Check[], timeout: number, passes: number, bundle?: string): Promise<readonly Report[]> {
+async function runOurs(
+  list: readonly Check[],
+  timeout: number,
+  passes: number,
+  bundle?: string,
+): Promise<readonly Report[]> {
   const child = fork(join(import.meta.dirname, '_checks-ours.js'));
-  child.send({ port, timeout: timeout * 1000, passes, checks: list, ...(bundle === undefined ? {} : { bundle }) } satisfies Job);
+  child.send({
+    port,
+    timeout: timeout * 1000,
+    passes,
+    checks: list,
+    ...(bundle === undefined ? {} : { bundle }),
+  } satisfies Job);
   const [reports] = await once(child, 'message');
   await once(child, 'exit');
   return reports as readonly Report[];
@@ -106,18 +119,28 @@ const megabytes = (value: number): string => `${Math.round(value)} MB`;
 async function speed(twoFile: string): Promise<void> {
   print('CPU: user and system time for one check. curl: its whole process, as the original starts one for every pass.');
   print('netsteward: its running process, in the first pass and in the tenth (of 3000 checks: the second).');
-  print('Goals, with the system’s bundle: at least 8 times less CPU than curl; with two CA certificates: no more than 1.3');
+  print(
+    'Goals, with the system’s bundle: at least 8 times less CPU than curl; with two CA certificates: no more than 1.3',
+  );
   print('times curl’s; 3000 checks within 150 MB.\n');
-  print('| checks | CA file | curl: wall | CPU | peak | netsteward: wall | CPU, first pass | later | peak | later CPU : curl’s |');
+  print(
+    '| checks | CA file | curl: wall | CPU | peak | netsteward: wall | CPU, first pass | later | peak | later CPU : curl’s |',
+  );
   print('|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|');
-  for (const [label, file] of [['two certificates', twoFile], ['system’s bundle', undefined]] as const) {
+  for (const [label, file] of [
+    ['two certificates', twoFile],
+    ['system’s bundle', undefined],
+  ] as const) {
     for (const count of [32, 300, 3000]) {
       const list = checks(count);
       const reports = await runOurs(list, 30, count < 3000 ? 10 : 2, file);
       const curl = await runCurl(list, 30, file);
       const [first, last] = [reports[0], reports.at(-1)];
       if (first === undefined || last === undefined) throw new Error('no report');
-      for (const [name, answers] of [['netsteward', Math.min(first.answers, last.answers)], ['curl', curl.answers]] as const) {
+      for (const [name, answers] of [
+        ['netsteward', Math.min(first.answers, last.answers)],
+        ['curl', curl.answers],
+      ] as const) {
         if (answers !== count) throw new Error(`${name}: only ${answers} of ${count} checks were answered`);
       }
       const ratio = last.cpu / curl.cpu;
@@ -143,7 +166,9 @@ async function drops(twoFile: string): Promise<void> {
   const [ours] = await runOurs(list, 5, 1, twoFile);
   const curl = await runCurl(list, 5, twoFile, 7.5);
   if (ours === undefined) throw new Error('no report');
-  print('\n3000 checks, 30 % of the addresses drop packets, time-out 5 s, two CA certificates. Goal: all have a verdict within');
+  print(
+    '\n3000 checks, 30 % of the addresses drop packets, time-out 5 s, two CA certificates. Goal: all have a verdict within',
+  );
   print('8 s. curl is ended after 7.5 s, as the original does; what is unfinished then has no verdict.\n');
   print('| | verdicts within 8 s | of them working | last verdict |');
   print('|---|---:|---:|---:|');
@@ -170,7 +195,9 @@ async function main(): Promise<void> {
   try {
     await once(server.stdout, 'data');
     await speed(twoFile);
-    const nft = spawn('nft', ['add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c ip daddr 127.2.0.0/16 drop']);
+    const nft = spawn('nft', [
+      'add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c ip daddr 127.2.0.0/16 drop',
+    ]);
     await once(nft, 'close');
     await drops(twoFile);
   } finally {

@@ -50,6 +50,8 @@ async function main(): Promise<void> {
 if (process.argv[2] === 'server') {
   await new HostileNameServer(delay).listen(53);
   process.send?.('ready');
-} else if (insideNamespace('echo nameserver 127.0.0.1 > /run/resolv.conf && mount --bind /run/resolv.conf /etc/resolv.conf')) {
+} else if (
+  insideNamespace('echo nameserver 127.0.0.1 > /run/resolv.conf && mount --bind /run/resolv.conf /etc/resolv.conf')
+) {
   await main();
 }

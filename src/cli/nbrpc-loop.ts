@@ -27,6 +27,8 @@ export interface LoopOptions {
   readonly clock: Clock;
   readonly files: Files;
   readonly store: StateStore;
+  /** Opens the state file anew: it may have been replaced by another one. */
+  readonly reopen: () => StateStore;
   readonly sources: Sources;
   readonly hooks: Hooks;
   readonly say: (level: 'debug' | 'info' | 'warning' | 'error', text: string) => void;
@@ -36,8 +38,10 @@ export interface LoopOptions {
 const unlimited = 2 ** 32;
 
 export class NbrpcLoop {
-  readonly clock: Clock;
+  readonly #clock: Clock;
   readonly #options: LoopOptions;
+  #store: StateStore;
+  #opened: number;
   readonly #abort = new AbortController();
   /** Ends the wait between two passes. */
   #wake: () => void = () => {};
@@ -51,7 +55,9 @@ export class NbrpcLoop {
 
   constructor(options: LoopOptions) {
     this.#options = options;
-    this.clock = options.clock;
+    this.#clock = options.clock;
+    this.#store = options.store;
+    this.#opened = options.clock.monotonic();
     this.#sync = options.flags.syncOnStart === true;
   }
 
@@ -70,36 +76,42 @@ export class NbrpcLoop {
   }
 
   async #passes(): Promise<ExitCode> {
-    const { flags, settings, store, say } = this.#options;
+    const { flags, settings, say } = this.#options;
     const once = flags.updateHost !== undefined || settings.checks !== undefined;
     for (let first = true; !this.#stopped; first = false) {
-      const start = this.clock.monotonic();
+      const start = this.#clock.monotonic();
       this.#awake = false;
+      const sync = this.#sync;
+      this.#sync = false;
+      if (start - this.#opened >= settings.intervals.db_reopen * 1000) {
+        this.#store = this.#options.reopen();
+        this.#opened = start;
+      }
       try {
-        await (flags.failingChecks === true ? this.#altRoute(first) : this.#pass(first));
+        await (flags.failingChecks === true ? this.#altRoute(first) : this.#pass(first, sync));
       } catch (error) {
         // The state stays as it was, and so does what the hooks were told: the next pass makes up for it.
         if (once || !(error instanceof NetstewardError) || error.code !== 'state-not-saved') throw error;
+        this.#sync ||= sync;
         say('error', describeError(error));
       }
-      const took = this.clock.monotonic() - start;
+      const took = this.#clock.monotonic() - start;
       if (took > settings.timeouts.log_td_info * 1000) say('info', `the pass took ${formatDuration(took)}`);
       if (once) return this.#hostKnown() ? exitCodes.ok : exitCodes.failure;
       await this.#wait(settings.intervals.checks * 1000);
     }
-    store.close();
     return exitCodes.ok;
   }
 
   #hostKnown(): boolean {
-    const { flags, store, say } = this.#options;
-    if (flags.updateHost === undefined || store.state.host(flags.updateHost) !== undefined) return true;
+    const { flags, say } = this.#options;
+    if (flags.updateHost === undefined || this.#store.state.host(flags.updateHost) !== undefined) return true;
     say('error', `${flags.updateHost} is in no check list`);
     return false;
   }
 
-  async #pass(first: boolean): Promise<void> {
-    const { flags, settings, files, store, sources, hooks } = this.#options;
+  async #pass(first: boolean, sync: boolean): Promise<void> {
+    const { flags, settings, files, sources, hooks } = this.#options;
     const passSettings: PassSettings = {
       lists: flags.checkListFile,
       timers: settings.timers,
@@ -108,15 +120,13 @@ export class NbrpcLoop {
       resolveTimeout: settings.timeouts.addr_check * 1000,
       filterAddresses: !sources.rehearsal,
     };
-    const sync = this.#sync;
-    this.#sync = false;
     const ports = { files, resolver: sources.resolver, checks: sources.checks };
-    const report = await runPass(ports, store, passSettings, this.#mode(first), this.#abort.signal);
+    const report = await runPass(ports, this.#store, passSettings, this.#mode(first), this.#abort.signal);
     this.#tell(report);
     if (hooks.update !== undefined && report.updates.length > 0) this.#call(hooks.update, formatLines(report.updates));
     if (hooks.replace !== undefined && (sync || report.updates.length > 0 || report.policyChanged)) {
       // What a failed replacement was to say is said again after the next pass.
-      this.#call(hooks.replace, hooks.dump(store.state), () => (this.#sync = true));
+      this.#call(hooks.replace, hooks.dump(this.#store.state), () => (this.#sync = true));
     }
   }
 
@@ -135,7 +145,7 @@ export class NbrpcLoop {
   }
 
   async #altRoute(first: boolean): Promise<void> {
-    const { flags, settings, store, sources, say } = this.#options;
+    const { flags, settings, sources, say } = this.#options;
     const { checks } = settings;
     const all = first && flags.updateAll === true;
     const mode = {
@@ -144,14 +154,14 @@ export class NbrpcLoop {
       interval: settings.timers.addrState,
       limit: checks ?? (all ? unlimited : settings.limits.iterAddrs),
     };
-    const checked = await runAltRoutePass(sources.checks, store, mode, this.#abort.signal);
+    const checked = await runAltRoutePass(sources.checks, this.#store, mode, this.#abort.signal);
     for (const { host, address, result } of checked) {
       say('debug', `${host} ${address}: ${result.kind}${result.kind === 'fail' ? `, ${result.reason}` : ''}`);
     }
   }
 
   #now(): number {
-    return this.#options.settings.now ?? Math.round(this.clock.now()) / 1000;
+    return this.#options.settings.now ?? Math.round(this.#clock.now()) / 1000;
   }
 
   #tell(report: PassReport): void {
@@ -185,7 +195,7 @@ export class NbrpcLoop {
     let timer: Timer | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      timer = this.clock.after(ms, resolve);
+      timer = this.#clock.after(ms, resolve);
     });
     timer?.cancel();
   }

@@ -1,5 +1,6 @@
 /** One run of `netsteward nbrpc`: print, export, alternative route, forced checks, or the loop. */
 import { randomInt } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
 import { describeError, NetstewardError } from '../core/errors.ts';
 import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
 import { formatLines, policyLines } from '../nbrpc/policy.ts';
@@ -32,7 +33,8 @@ export async function runNbrpc(flags: NbrpcFlags, to: Terminal): Promise<ExitCod
   }
   const { composeNbrpcPorts } = await import('./compose.ts');
   const { clock, files, store: sqlite } = await composeNbrpcPorts();
-  const store = StateStore.open({ store: sqlite, path: flags.db, clock });
+  const open = (): StateStore => StateStore.open({ store: sqlite, path: flags.db, clock });
+  let store = open();
   try {
     if (flags.printState === true) {
       const width = to.columns === undefined ? 110 : Math.max(20, to.columns - 16);
@@ -55,13 +57,18 @@ export async function runNbrpc(flags: NbrpcFlags, to: Terminal): Promise<ExitCod
     };
     const sources = await openSources(flags, settings);
     const hooks = hooksOf(flags, settings, to, clock);
-    return await new NbrpcLoop({ flags, settings, clock, files, store, sources, hooks, say }).run();
+    const reopen = (): StateStore => {
+      store.close();
+      store = open();
+      return store;
+    };
+    return await new NbrpcLoop({ flags, settings, clock, files, store, reopen, sources, hooks, say }).run();
   } finally {
     store.close();
   }
 }
 
-function hooksOf(flags: NbrpcFlags, settings: NbrpcSettings, to: Terminal, clock: NbrpcLoop['clock']): Hooks {
+function hooksOf(flags: NbrpcFlags, settings: NbrpcSettings, to: Terminal, clock: Clock): Hooks {
   const { policy_cmd: timeout, kill } = settings.timeouts;
   const make = (value: string | undefined) =>
     value === undefined

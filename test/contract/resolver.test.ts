@@ -16,7 +16,8 @@ const fake = new FakeResolver();
 fake.answer('both.example.test', '192.0.2.1', '192.0.2.2', '2001:db8::1');
 fake.answer('empty.example.test');
 fake.fail('servfail.example.test', 'servfail');
-fake.delay = (name) => new Promise((resolve) => (name === 'silent.example.test' ? setTimeout(resolve, 100) : resolve()));
+fake.delay = (name) =>
+  new Promise((resolve) => (name === 'silent.example.test' ? setTimeout(resolve, 100) : resolve()));
 
 const codes: Readonly<Record<string, string>> = { 'servfail.example.test': 'EAI_FAIL' };
 
@@ -28,7 +29,8 @@ const system = new SystemResolver({
     if (name === 'silent.example.test') return;
     const addresses = name === 'both.example.test' ? ['192.0.2.1', '192.0.2.2', '2001:db8::1'] : [];
     const code = codes[name] ?? 'ENOTFOUND';
-    const error = addresses.length > 0 || name === 'empty.example.test' ? null : Object.assign(new Error(code), { code });
+    const error =
+      addresses.length > 0 || name === 'empty.example.test' ? null : Object.assign(new Error(code), { code });
     setImmediate(
       done,
       error,

@@ -44,7 +44,8 @@ const scripts: Readonly<Record<string, Script>> = {
     s.write(head('200 OK', 'Content-Encoding: gzip', 'Content-Length: 4'));
     s.end(Buffer.from([0x1f, 0x8b, 0x08, 0x00]));
   },
-  '/one-byte-chunks': (s) => s.end(`${head('200 OK', 'Transfer-Encoding: chunked')}${'1\r\nx\r\n'.repeat(9000)}0\r\n\r\n`),
+  '/one-byte-chunks': (s) =>
+    s.end(`${head('200 OK', 'Transfer-Encoding: chunked')}${'1\r\nx\r\n'.repeat(9000)}0\r\n\r\n`),
   '/too-long': (s) => s.end(`${head('200 OK', 'Content-Length: 5')}hello and more`),
   '/endless-headers': (s) => {
     s.write('HTTP/1.1 200 OK\r\n');

@@ -17,7 +17,15 @@ const never = new AbortController().signal;
 
 const ask = (change: Partial<ProbeRequest> = {}): Promise<ProbeOutcome> =>
   probe.probe(
-    { scheme: 'https', host: 'a.example.test', address: '127.0.0.1', path: '/ok', timeout: 8000, bodyLimit: 65_536, ...change },
+    {
+      scheme: 'https',
+      host: 'a.example.test',
+      address: '127.0.0.1',
+      path: '/ok',
+      timeout: 8000,
+      bodyLimit: 65_536,
+      ...change,
+    },
     never,
   );
 
@@ -99,7 +107,14 @@ describe('before and within TLS', () => {
 
   it('a port without a server is refused', async () => {
     const closed = new LinuxHttpProbe({ clock: systemClock, trust, ports: { http: 1, https: 1 } });
-    const request = { scheme: 'https', host: 'a.example.test', address: '127.0.0.1', path: '/', timeout: 5000, bodyLimit: 1 } as const;
+    const request = {
+      scheme: 'https',
+      host: 'a.example.test',
+      address: '127.0.0.1',
+      path: '/',
+      timeout: 5000,
+      bodyLimit: 1,
+    } as const;
     assert.equal(verdict(await closed.probe(request, never)), 'connect refused');
   });
 
@@ -112,7 +127,10 @@ describe('before and within TLS', () => {
       assert.deepEqual([outcome.stage, outcome.reason], ['tls', 'certificate'], host);
       details.push(outcome.detail);
     }
-    assert.match(details[0] ?? '', /^CERT_HAS_EXPIRED: certificate of CN=expired\.example\.test, issued by CN=netsteward lab CA/);
+    assert.match(
+      details[0] ?? '',
+      /^CERT_HAS_EXPIRED: certificate of CN=expired\.example\.test, issued by CN=netsteward lab CA/,
+    );
     assert.match(details[1] ?? '', /^not valid for wrong-name\.example\.test: certificate of CN=other\.example\.test/);
     assert.match(details[2] ?? '', /^DEPTH_ZERO_SELF_SIGNED_CERT/);
     assert.match(details[3] ?? '', /^(?:UNABLE|SELF_SIGNED)/);

@@ -4,10 +4,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { setTimeout as wait } from 'node:timers/promises';
 import { after, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../../src/core/clock.ts';
-import { LinuxHttpProbe, type HttpProbeOptions } from '../../src/system/linux/http-probe.ts';
+import { type HttpProbeOptions, LinuxHttpProbe } from '../../src/system/linux/http-probe.ts';
 import { TrustStore } from '../../src/system/linux/trust-store.ts';
 import type { ProbeOutcome, ProbeRequest } from '../../src/system/ports.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
@@ -19,7 +19,11 @@ function tally(outcomes: readonly ProbeOutcome[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const outcome of outcomes) {
     const text =
-      outcome.kind === 'answer' ? `${outcome.status}` : outcome.kind === 'failure' ? `${outcome.stage} ${outcome.reason}` : outcome.kind;
+      outcome.kind === 'answer'
+        ? `${outcome.status}`
+        : outcome.kind === 'failure'
+          ? `${outcome.stage} ${outcome.reason}`
+          : outcome.kind;
     counts[text] = (counts[text] ?? 0) + 1;
   }
   return counts;
@@ -49,7 +53,8 @@ async function inside(): Promise<void> {
   });
   const many = (probe: LinuxHttpProbe, count: number, change: (i: number) => Partial<ProbeRequest>, signal = never) =>
     Array.from({ length: count }, (_, i) => probe.probe(request(change(i)), signal));
-  const resources = (): string[] => process.getActiveResourcesInfo().filter((name) => /TCPSocket|TLS|Timeout/.test(name));
+  const resources = (): string[] =>
+    process.getActiveResourcesInfo().filter((name) => /TCPSocket|TLS|Timeout/.test(name));
   /** Sockets, the server's too, close a few turns of the event loop after the outcome. */
   const nothingLeft = async (): Promise<void> => {
     for (let turn = 0; turn < 100 && resources().length > 0; turn++) await wait(20);
@@ -86,6 +91,21 @@ X`);
       assert.deepEqual(tally(others), { '200': 4 });
     });
 
+    it('serve IPv6 too', async () => {
+      const seen: (number | undefined)[] = [];
+      const listener = net.createServer((socket) => {
+        seen.push(socket.remotePort);
+        socket.end('HTTP/1.1 204 No Content\r\n\r\n');
+      });
+      listener.listen({ port: ports.http, host: '::1', ipv6Only: true });
+      await once(listener, 'listening');
+      const probe = open({ sourcePorts: { first: 62_200, last: 62_201 } });
+      const outcome = await probe.probe(request({ address: '::1', path: '/' }), never);
+      listener.close();
+      assert.deepEqual(tally([outcome]), { '204': 1 });
+      assert.ok(seen.every((port) => port === 62_200 || port === 62_201));
+    });
+
     it('that a listener of this machine sits on are passed over', async () => {
       const listener = net.createServer().listen(62_101);
       await once(listener, 'listening');
@@ -119,7 +139,14 @@ X`);
       assert.equal(counts['302'], 500);
       // The server shares this busy process: it may be late with the headers.
       counts['body timeout'] = (counts['body timeout'] ?? 0) + (counts['http timeout'] ?? 0);
-      for (const reason of ['http reset', 'body timeout', 'http headers-too-large', 'tls reset', 'tls timeout', 'tls certificate']) {
+      for (const reason of [
+        'http reset',
+        'body timeout',
+        'http headers-too-large',
+        'tls reset',
+        'tls timeout',
+        'tls certificate',
+      ]) {
         assert.equal(counts[reason], 500, `${reason}: ${JSON.stringify(counts)}`);
       }
       await nothingLeft();

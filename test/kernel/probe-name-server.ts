@@ -37,8 +37,7 @@ const scripts: Readonly<Record<string, Script>> = {
     ],
   }),
   thousand: ({ name, type }) => ({
-    answers:
-      type === 'A' ? v4(name, ...Array.from({ length: 1000 }, (_, i) => `198.51.${i >> 8}.${i & 255}`)) : [],
+    answers: type === 'A' ? v4(name, ...Array.from({ length: 1000 }, (_, i) => `198.51.${i >> 8}.${i & 255}`)) : [],
   }),
   'same-twice': ({ name, type }) => ({ answers: type === 'A' ? v4(name, '192.0.2.9', '192.0.2.9') : [] }),
 };
@@ -77,7 +76,8 @@ export class HostileNameServer {
     this.questions.push(`${question.type} ${question.name}`);
     const label = question.name.split('.')[0] ?? '';
     if (label === 'garbage') return this.#send(Buffer.alloc(60, 0xff), peer);
-    if (label === 'garbage-with-id') return this.#send(Buffer.concat([message.subarray(0, 2), Buffer.alloc(60, 0xff)]), peer);
+    if (label === 'garbage-with-id')
+      return this.#send(Buffer.concat([message.subarray(0, 2), Buffer.alloc(60, 0xff)]), peer);
     if (label === 'cut') return this.#send(this.#encode(query, question, scripts.both).subarray(0, 40), peer);
     if (label === 'wrong-id') {
       const forged = this.#encode(query, question, scripts.both);

@@ -12,7 +12,11 @@ import { HostileNameServer } from './probe-name-server.ts';
 const never = new AbortController().signal;
 
 const told = (outcome: ResolveOutcome): string =>
-  outcome.ok ? (outcome.addresses.length > 4 ? `${outcome.addresses.length} addresses` : outcome.addresses.join(' ')) : outcome.kind;
+  outcome.ok
+    ? outcome.addresses.length > 4
+      ? `${outcome.addresses.length} addresses`
+      : outcome.addresses.join(' ')
+    : outcome.kind;
 
 async function inside(): Promise<void> {
   const server = new HostileNameServer();
@@ -47,7 +51,10 @@ async function inside(): Promise<void> {
     it('silence, forged ids and other names end with the time-out', async () => {
       const labels = ['silent', 'wrong-id'];
       const outcomes = await Promise.all(labels.map((label) => ask(resolver, label, 500)));
-      assert.deepEqual(outcomes.map(told), labels.map(() => 'timeout'));
+      assert.deepEqual(
+        outcomes.map(told),
+        labels.map(() => 'timeout'),
+      );
     });
 
     it('garbage is never an address', async () => {
@@ -106,7 +113,10 @@ async function inside(): Promise<void> {
     });
 
     it('a server that is no address is refused', () => {
-      for (const server of [{ address: 'dns.example', port: 53 }, { address: '127.0.0.1', port: 70_000 }]) {
+      for (const server of [
+        { address: 'dns.example', port: 53 },
+        { address: '127.0.0.1', port: 70_000 },
+      ]) {
         assert.throws(() => openResolver(systemClock, [server]), { code: 'resolver-server-invalid' });
       }
       assert.throws(() => openResolver(systemClock, []), { code: 'resolver-server-invalid' });

@@ -79,7 +79,8 @@ export class ServersResolver implements Resolver {
 function textOf({ address, port }: ServerAddress): string {
   const family = net.isIP(address);
   if (family === 0) throw invalid(`the resolver ${JSON.stringify(address)} is not an IP address`);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw invalid(`the resolver ${address} has the port ${port}`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw invalid(`the resolver ${address} has the port ${port}`);
   return family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
 }
 

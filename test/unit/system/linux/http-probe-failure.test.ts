@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { clean, connectFailure, exchangeFailure } from '../../../../src/system/linux/http-probe-failure.ts';
 
-const system = (code: string): Error => Object.assign(new Error(`connect ${code} 192.0.2.1:443`), { code, syscall: 'connect' });
+const system = (code: string): Error =>
+  Object.assign(new Error(`connect ${code} 192.0.2.1:443`), { code, syscall: 'connect' });
 
 describe('a failed connect', () => {
   it('is the machine’s own fault when connect(2) failed at once: nothing was sent', () => {
@@ -52,7 +53,10 @@ describe('a failed exchange', () => {
     });
     const outcome = exchangeFailure(error, 'tls', undefined);
     assert.ok(outcome.kind === 'failure');
-    assert.deepEqual([outcome.reason, outcome.detail], ['protocol', 'wrong version number (ERR_SSL_WRONG_VERSION_NUMBER)']);
+    assert.deepEqual(
+      [outcome.reason, outcome.detail],
+      ['protocol', 'wrong version number (ERR_SSL_WRONG_VERSION_NUMBER)'],
+    );
   });
 });
 

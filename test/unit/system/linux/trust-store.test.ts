@@ -26,10 +26,19 @@ describe('a CA file', () => {
   });
 
   it('that is missing, empty, no PEM, cut short or a key is refused by name', () => {
-    assert.throws(() => open(join(folder, 'none')), { code: 'ca-file-unreadable', message: /none cannot be read: ENOENT/ });
+    assert.throws(() => open(join(folder, 'none')), {
+      code: 'ca-file-unreadable',
+      message: /none cannot be read: ENOENT/,
+    });
     assert.throws(() => open(folder), { code: 'ca-file-unreadable' });
     const key = '-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n';
-    for (const content of ['', 'hello', certificate.slice(0, 300), certificate + key, certificate.replaceAll('M', '!')]) {
+    for (const content of [
+      '',
+      'hello',
+      certificate.slice(0, 300),
+      certificate + key,
+      certificate.replaceAll('M', '!'),
+    ]) {
       assert.throws(() => open(file(content)), { code: 'ca-file-invalid' }, content);
     }
   });

@@ -1,0 +1,78 @@
+/** `netsteward nbrpc` as a process: signals, and what it leaves behind. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const folder = await mkdtemp(join(tmpdir(), 'netsteward-daemon-'));
+after(() => rm(folder, { recursive: true }));
+const entry = fileURLToPath(new URL('./nbrpc-entry.js', import.meta.url));
+
+/** A started process whose output is waited for. */
+class Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<number | null>;
+  out = '';
+  error = '';
+  #look: () => void = () => {};
+
+  constructor(...flags: string[]) {
+    this.child = spawn(process.execPath, [entry, 'nbrpc', ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child.stdout?.on('data', (data: Buffer) => {
+      this.out += data.toString();
+      this.#look();
+    });
+    this.child.stderr?.on('data', (data: Buffer) => {
+      this.error += data.toString();
+      this.#look();
+    });
+    this.ended = new Promise((resolve) => this.child.on('close', resolve));
+  }
+
+  /** Resolves when both outputs together have this many lines. */
+  lines(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#look = () => {
+        if ((this.out + this.error).split('\n').length > count) resolve();
+      };
+      this.#look();
+    });
+  }
+}
+
+describe('nbrpc as a process', { timeout: 60_000 }, () => {
+  it('checks on QUIT, tells everything on HUP, ends on TERM with code 0 and only its state file', async () => {
+    await writeFile(join(folder, 'a.list'), 'a');
+    await writeFile(join(folder, 'replay'), 'a@1.1.1.1 b@1.1.1.2');
+    const flags = ['-f', 'a.list', '-d', 'state.db', '-U', '-x-', '-i', 'host-addrs=0', '-i', 'addr_state=0'];
+    const nbrpc = new Started(...flags, '--replay', 'replay');
+    await nbrpc.lines(2);
+    assert.equal(nbrpc.out, 'ok a 1.1.1.1 https\n');
+    await writeFile(join(folder, 'a.list'), 'a b');
+    nbrpc.child.kill('SIGQUIT');
+    await nbrpc.lines(5);
+    assert.equal(nbrpc.out, 'ok a 1.1.1.1 https\n'.repeat(2) + 'ok b 1.1.1.2 https\n');
+    nbrpc.child.kill('SIGHUP');
+    await nbrpc.lines(7);
+    assert.match(nbrpc.out, /^(ok a .*\n){1}(ok a .*\nok b .*\n){2}$/);
+    await writeFile(join(folder, 'a.list'), 'a>nosuch');
+    nbrpc.child.kill('SIGQUIT');
+    await nbrpc.lines(8);
+    assert.match(nbrpc.error, /a\.list:1:1: a>nosuch: unknown policy/);
+    nbrpc.child.kill('SIGTERM');
+    assert.equal(await nbrpc.ended, 0);
+    assert.deepEqual((await readdir(folder)).sort(), ['a.list', 'replay', 'state.db']);
+  });
+
+  it('leaves only wanted text on standard output, and ends with code 2 for a timer that it does not know', async () => {
+    const absent = new Started('-P', '-d', 'absent.db');
+    assert.equal(await absent.ended, 0);
+    assert.deepEqual([absent.out, absent.error], ['\n', '']);
+    const wrong = new Started('-P', '-i', 'nosuch=1');
+    assert.equal(await wrong.ended, 2);
+    assert.equal(wrong.out, '');
+  });
+});

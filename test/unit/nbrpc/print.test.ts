@@ -1,0 +1,102 @@
+/** Prints, zones and the rehearsal's file. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { printState, timeFormat } from '../../../src/nbrpc/print.ts';
+import { Replay } from '../../../src/nbrpc/replay.ts';
+import { parseZoneSpec, printZone } from '../../../src/nbrpc/zone.ts';
+import { entry, policy, state } from './build-state.ts';
+
+const all = state(
+  entry('a.org', { state: 'ok' }, '9.0.0.1=ok 10.0.0.1=na 1::1=ok 8.0.0.1=ok-'),
+  entry('b.com.', { state: null, policy: 'pick.4D' }, '1.1.1.1=? 1.1.1.2=ok 1::1=ok'),
+  entry('none.org', { state: 'ok' }, ''),
+);
+
+describe('the printed state', () => {
+  const time = timeFormat('UTC');
+
+  it('has hosts by their reversed names, newest addresses first, IPv4 before IPv6', () => {
+    assert.equal(
+      printState(all, { time, width: 110 }),
+      `
+b.com. [https ??? @ 1970-01-01.00:00]:
+ *1.1.1.1 :: [1970-01-01.00:00] ???
+ *1.1.1.2 :: [1970-01-01.00:01] ok
+ *1::1 :: [1970-01-01.00:01] ok
+
+a.org [https OK @ 1970-01-01.00:00]:
+ *10.0.0.1 :: [1970-01-01.00:01] na
+ *9.0.0.1 :: [1970-01-01.00:01] ok
+ *1::1 :: [1970-01-01.00:01] ok
+  8.0.0.1 :: [1970-01-01.00:01] ok
+
+`,
+    );
+  });
+
+  it('cuts long lines', () => {
+    const lines = printState(all, { time, width: 20 }).split('\n');
+    assert.equal(lines[1], 'b.com. [https ??...');
+    assert.ok(lines.every((line) => line.length <= 20));
+  });
+
+  it('has times in the asked zone', () => {
+    assert.equal(timeFormat('Asia/Kolkata')(1767225600), '2026-01-01.05:30');
+    assert.throws(() => timeFormat('Nowhere/Else'), RangeError);
+  });
+});
+
+describe('a zone', () => {
+  const zone = (text: string, format: 'unbound' | 'hosts' = 'hosts') =>
+    printZone(all, [parseZoneSpec(text)], policy('af-all'), format, () => 0);
+
+  it('takes what its prefixes say, and the flags of the host without any', () => {
+    assert.equal(zone('org'), '10.0.0.1 a.org\n9.0.0.1 a.org\n1::1 a.org\n8.0.0.1 a.org\n');
+    assert.equal(zone('com'), '1.1.1.2 b.com.\n');
+    assert.equal(zone('@com'), '1.1.1.1 b.com.\n1.1.1.2 b.com.\n1::1 b.com.\n');
+    assert.equal(zone('+@@org'), '10.0.0.1 a.org\n9.0.0.1 a.org\n');
+    assert.equal(zone('+*>org'), '9.0.0.1 a.org\n1::1 a.org\n8.0.0.1 a.org\n');
+    assert.equal(zone('%>org').split('\n').length, 4);
+  });
+
+  it('takes patterns as Python writes them', () => {
+    assert.notEqual(zone('(?i)A\\.ORG\\Z'), '');
+    assert.notEqual(zone('\\Aa\\.(?P<tld>org)$'), '');
+    assert.equal(zone('^org'), '');
+    assert.throws(() => parseZoneSpec('@(('), { code: 'usage' });
+  });
+
+  it('keeps the zone line where no record is left', () => {
+    assert.equal(zone('*>@^a', 'unbound'), "local-zone: a.org. static\nlocal-data: 'a.org AAAA 1::1'\n");
+    const none = state(entry('x', { state: 'na' }, '1.1.1.1=na'));
+    assert.equal(printZone(none, [parseZoneSpec('>.')], policy('af-all'), 'unbound', () => 0), 'local-zone: x. static\n');
+  });
+});
+
+describe('a rehearsal', () => {
+  const check = { type: 'https', path: '/', result: '' };
+  const codes = new Set([200, 503]);
+
+  it('answers by host, and has results by address: the last item counts', async () => {
+    const replay = Replay.parse('a@1.1.1.1 a@1::0:3=503\nb@1.1.1.1=200 9.9.9.9=404\n 9.9.9.9= a=200@2.2.2.2 3.3.3.3=0', 'r');
+    assert.deepEqual(await replay.resolve({ name: 'a', timeout: 1 }), { ok: true, addresses: ['1.1.1.1', '1::3'] });
+    assert.deepEqual(await replay.resolve({ name: 'a=200', timeout: 1 }), { ok: true, addresses: ['2.2.2.2'] });
+    assert.equal((await replay.resolve({ name: 'c', timeout: 1 })).ok, false);
+    const result = async (address: string, expected = codes) =>
+      (await replay.check({ host: 'x', address, check }, expected)).kind;
+    assert.equal(await result('1.1.1.1'), 'ok');
+    assert.equal(await result('1::3'), 'ok');
+    assert.equal(await result('9.9.9.9'), 'fail');
+    assert.equal(await result('9.9.9.9', new Set([-1])), 'ok');
+    assert.equal(await result('2.2.2.2'), 'ok');
+    assert.equal(await result('3.3.3.3'), 'fail');
+    assert.equal(await result('4.4.4.4'), 'none');
+  });
+
+  it('tells every item that is wrong', () => {
+    assert.throws(() => Replay.parse('a@x\n 1.1.1.1=two 1.1.1.1=200/301', 'r'), {
+      code: 'usage',
+      message: /^r:1:1: a@x: .*\nr:2:2: 1\.1\.1\.1=two: .*\nr:2:14: /,
+    });
+  });
+});
