@@ -7,7 +7,7 @@ import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { openNft } from '../src/system/linux/nft-open.ts';
 import { type NftOperation, type NftScript, type NftTable, nftScript } from '../src/system/nft-script.ts';
 import type { Nft } from '../src/system/ports.ts';
-import { addresses, enterNamespace, ms, printTable, quantile } from './nft-figures.ts';
+import { addresses, enterNamespace, ms, printTable, quantile } from './_figures.ts';
 
 const table: NftTable = { family: 'inet', name: 'bench' };
 const set = 'blocked4';

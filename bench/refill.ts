@@ -11,7 +11,7 @@ import { openNft } from '../src/system/linux/nft-open.ts';
 import { netlinkEvents, openRulesetEvents } from '../src/system/linux/ruleset-events.ts';
 import { nftScript } from '../src/system/nft-script.ts';
 import { agentCommand } from '../test/kernel/nft-agent-entry.ts';
-import { addresses, enterNamespace, ms, printTable, quantile } from './nft-figures.ts';
+import { addresses, enterNamespace, ms, printTable, quantile } from './_figures.ts';
 
 const rounds = 40;
 const nft = promisify(execFile);

@@ -21,12 +21,11 @@ export const packages = {
   run: {
     nft: 'nftables',
     ip: 'iproute2',
-    openssl: 'openssl',
     curl: 'curl',
     unshare: 'util-linux',
     nsenter: 'util-linux',
   },
-  test: { conntrack: 'conntrack', setpriv: 'util-linux', python3: 'python3-minimal', bash: 'bash' },
+  test: { openssl: 'openssl', setpriv: 'util-linux', python3: 'python3-minimal', bash: 'bash' },
 };
 
 export function say(text) {

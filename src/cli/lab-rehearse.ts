@@ -1,5 +1,6 @@
 /** `netsteward lab rehearse`: netsteward in the lab's router, a client that fetches, and a censor on tour. `npm start` runs it. */
 import type { Command } from 'commander';
+import { systemClock } from '../core/clock.ts';
 import { printable, printableLines } from '../core/printable.ts';
 import { print } from './output.ts';
 
@@ -54,7 +55,7 @@ In another terminal:
   npx netsteward lab curl${state} news.example
 The check list is ${rehearsal.checkList}
 
-Ready after ${(performance.now() / 1000).toFixed(1)} s. Here is each flip as it happens; Ctrl-C ends everything.
+Ready after ${process.uptime().toFixed(1)} s. Here is each flip as it happens; Ctrl-C ends everything.
 
 `);
   try {
@@ -67,5 +68,5 @@ Ready after ${(performance.now() / 1000).toFixed(1)} s. Here is each flip as it 
 
 /** Local time, `12:34:56`. */
 function clock(): string {
-  return new Date().toTimeString().slice(0, 8);
+  return new Date(systemClock.now()).toTimeString().slice(0, 8);
 }

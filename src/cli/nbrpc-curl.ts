@@ -1,6 +1,7 @@
 /** How each check could be made by hand with curl (pure). */
-import { expectationOf } from '../nbrpc/expectation.ts';
+
 import { requestPath } from '../nbrpc/checker.ts';
+import { expectationOf } from '../nbrpc/expectation.ts';
 import { addressesByUse, hostsByDomain } from '../nbrpc/print.ts';
 import type { StateView } from '../nbrpc/state.ts';
 

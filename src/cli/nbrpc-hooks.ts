@@ -77,7 +77,8 @@ function sendToSocket(path: string, lines: string, { clock, timeout }: HookSetti
     });
     socket.on('error', (error) => fail(error.message));
     socket.on('end', () => {
-      if (answer !== 'OK\n') return fail(answer === '' ? 'closed without an answer' : 'answered something else than OK');
+      if (answer !== 'OK\n')
+        return fail(answer === '' ? 'closed without an answer' : 'answered something else than OK');
       timer.cancel();
       socket.destroy();
       resolve();

@@ -48,7 +48,12 @@ export function registerNbrpc(program: Command, to: Terminal = terminal): void {
     .description(
       'Checks the services of check lists at each of their addresses, and tells hooks or a socket which of them need another route. Takes the flags of nbrpc.py; it changes no nftables itself.',
     )
-    .option('-f, --check-list-file <path>', 'check list (repeatable); may be missing, and change at any time', collect, [])
+    .option(
+      '-f, --check-list-file <path>',
+      'check list (repeatable); may be missing, and change at any time',
+      collect,
+      [],
+    )
     .option('-d, --db <path>', 'state file', 'nbrpc.db')
     .option('-p, --check-list-default-policy <spec>', 'policy of hosts that name none', 'af-all')
     .option('-U, --update-all', 'force all checks in the first pass')

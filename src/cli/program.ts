@@ -5,6 +5,7 @@ import { registerCheck } from './check.ts';
 import { registerCompletion } from './completion.ts';
 import { exitCodeOf, failureText } from './failure.ts';
 import { registerLab } from './lab.ts';
+import { registerNbrpc } from './nbrpc.ts';
 import { registerNftAgent } from './nft-agent.ts';
 import { endQuietlyWithReader, print, printError } from './output.ts';
 import { registerReload } from './reload.ts';
@@ -38,6 +39,7 @@ Exit codes: 0 fine, 1 failed, 64 the command line is wrong, 78 the configuration
   registerStatus(program);
   registerReload(program);
   program.commandsGroup('More:');
+  registerNbrpc(program);
   registerLab(program);
   registerNftAgent(program);
   registerCompletion(program);

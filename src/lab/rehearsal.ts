@@ -30,6 +30,7 @@ export class Rehearsal {
   readonly #options: RehearsalOptions;
   readonly #daemon: ChildProcess;
   readonly #seen = new Map<string, string>();
+  #startMs = Number.NaN;
   #stopping = false;
 
   private constructor(lab: Lab, daemon: ChildProcess, folder: string, options: RehearsalOptions) {
@@ -62,12 +63,19 @@ export class Rehearsal {
         { stdio: ['ignore', 'pipe', 'pipe'] },
       );
       const rehearsal = new Rehearsal(lab, daemon, folder, options);
+      const begun = performance.now();
       await rehearsal.#untilReady();
+      rehearsal.#startMs = performance.now() - begun;
       return rehearsal;
     } catch (error) {
       await lab.down();
       throw error;
     }
+  }
+
+  /** Milliseconds from netsteward's start to its being ready. */
+  get startMs(): number {
+    return this.#startMs;
   }
 
   /** Shows what the client gets until the signal aborts; plays the tour if that was asked for. */

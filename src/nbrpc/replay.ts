@@ -1,7 +1,7 @@
 /** A rehearsal's file: answers of the resolver and results of checks, instead of the network (pure). */
 import { type Diagnostic, DiagnosticError } from '../core/diagnostic.ts';
 import { printable } from '../core/printable.ts';
-import type { Resolver, ResolveOutcome, ResolveRequest } from '../system/ports.ts';
+import type { ResolveOutcome, ResolveRequest, Resolver } from '../system/ports.ts';
 import { canonicalAddress } from './address.ts';
 import type { CheckSource, CheckTarget } from './checker.ts';
 import { parseCodes } from './expectation.ts';
@@ -13,10 +13,7 @@ export class Replay implements Resolver, CheckSource {
   /** By address alone; null is success without a code. */
   readonly #results: ReadonlyMap<string, number | null>;
 
-  private constructor(
-    answers: ReadonlyMap<string, readonly string[]>,
-    results: ReadonlyMap<string, number | null>,
-  ) {
+  private constructor(answers: ReadonlyMap<string, readonly string[]>, results: ReadonlyMap<string, number | null>) {
     this.#answers = answers;
     this.#results = results;
   }
@@ -52,7 +49,8 @@ export class Replay implements Resolver, CheckSource {
 
   resolve({ name }: ResolveRequest): Promise<ResolveOutcome> {
     const addresses = this.#answers.get(name);
-    if (addresses === undefined) return Promise.resolve({ ok: false, kind: 'nxdomain', detail: 'not in the rehearsal' });
+    if (addresses === undefined)
+      return Promise.resolve({ ok: false, kind: 'nxdomain', detail: 'not in the rehearsal' });
     return Promise.resolve({ ok: true, addresses });
   }
 

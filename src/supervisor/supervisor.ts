@@ -50,10 +50,13 @@ export class Supervisor {
     this.#configuration = configuration;
     this.#options = options;
     this.#startedAt = options.clock.now();
-    this.#board = new WarningBoard(() => options.clock.now(), (change, { code, subject, severity, text, remedy }) => {
-      const level = change === 'cleared' ? 'info' : severity === 'error' ? 'error' : 'warn';
-      options.log[level](`warning-${change}`, { code, subject, text, remedy });
-    });
+    this.#board = new WarningBoard(
+      () => options.clock.now(),
+      (change, { code, subject, severity, text, remedy }) => {
+        const level = change === 'cleared' ? 'info' : severity === 'error' ? 'error' : 'warn';
+        options.log[level](`warning-${change}`, { code, subject, text, remedy });
+      },
+    );
   }
 
   /** Starts every module; a module that cannot start is tried again, and does not keep the others from starting. */

@@ -117,5 +117,6 @@ test('the watchdog is fed twice in the time that the manager waits, if it means 
   assert.equal(watchdogInterval({ WATCHDOG_USEC: '30000000' }, 7), 15_000);
   assert.equal(watchdogInterval({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '7' }, 7), 15_000);
   assert.equal(watchdogInterval({ WATCHDOG_USEC: '30000000', WATCHDOG_PID: '8' }, 7), undefined);
-  for (const WATCHDOG_USEC of [undefined, '', '0', '-1', 'x']) assert.equal(watchdogInterval({ WATCHDOG_USEC }, 7), undefined);
+  for (const WATCHDOG_USEC of [undefined, '', '0', '-1', 'x'])
+    assert.equal(watchdogInterval({ WATCHDOG_USEC }, 7), undefined);
 });

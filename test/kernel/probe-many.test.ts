@@ -95,7 +95,7 @@ X`);
       const seen: (number | undefined)[] = [];
       const listener = net.createServer((socket) => {
         seen.push(socket.remotePort);
-        socket.end('HTTP/1.1 204 No Content\r\n\r\n');
+        socket.resume().end('HTTP/1.1 204 No Content\r\n\r\n');
       });
       listener.listen({ port: ports.http, host: '::1', ipv6Only: true });
       await once(listener, 'listening');

@@ -75,20 +75,23 @@ export class HostileNameServer {
     if (question === undefined) return;
     this.questions.push(`${question.type} ${question.name}`);
     const label = question.name.split('.')[0] ?? '';
-    if (label === 'garbage') return this.#send(Buffer.alloc(60, 0xff), peer);
-    if (label === 'garbage-with-id')
-      return this.#send(Buffer.concat([message.subarray(0, 2), Buffer.alloc(60, 0xff)]), peer);
-    if (label === 'cut') return this.#send(this.#encode(query, question, scripts.both).subarray(0, 40), peer);
+    const reply = this.#reply(label, message, query, question);
+    if (reply !== undefined) this.#socket.send(reply, peer.port, peer.address);
+  }
+
+  #reply(label: string, message: Buffer, query: DecodedPacket, question: Question): Buffer | undefined {
+    const junk = Buffer.alloc(60, 0xff);
+    if (label === 'garbage') return junk;
+    if (label === 'garbage-with-id') return Buffer.concat([message.subarray(0, 2), junk]);
+    const good = this.#encode(query, question, scripts.both);
+    if (label === 'cut') return good.subarray(0, 40);
+    if (label === 'other-name') return this.#encode(query, { ...question, name: 'both.example.org' }, scripts.both);
     if (label === 'wrong-id') {
-      const forged = this.#encode(query, question, scripts.both);
-      forged.writeUInt16BE((query.id ?? 0) ^ 0x5555, 0);
-      return this.#send(forged, peer);
-    }
-    if (label === 'other-name') {
-      return this.#send(this.#encode(query, { ...question, name: 'both.example.org' }, scripts.both), peer);
+      good.writeUInt16BE((query.id ?? 0) ^ 0x5555, 0);
+      return good;
     }
     const script = scripts[label] ?? (label.startsWith('h') ? scripts.both : scripts.missing);
-    if (script?.(question) !== undefined) this.#send(this.#encode(query, question, script), peer);
+    return script?.(question) === undefined ? undefined : this.#encode(query, question, script);
   }
 
   #encode(query: DecodedPacket, question: Question, script: Script | undefined): Buffer {
@@ -100,9 +103,5 @@ export class HostileNameServer {
       questions: [question],
       answers,
     });
-  }
-
-  #send(message: Buffer, peer: RemoteInfo): void {
-    this.#socket.send(message, peer.port, peer.address);
   }
 }

@@ -58,7 +58,8 @@ const ownProcesses = /^src\/cli\/(compose|nft-agent(-\w+)*)\.ts$/;
 const mayUseLinux = (path: string): boolean =>
   layerOf(path) === 'linux' || layerOf(path) === 'lab' || ownProcesses.test(path);
 
-const imports = /(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|\bimport\s*\(\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s+['"]([^'"]+)['"]/g;
+const imports =
+  /(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|\bimport\s*\(\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s+['"]([^'"]+)['"]/g;
 
 function importViolations({ path, text }: SourceFile): string[] {
   const from = layerOf(path);
@@ -86,9 +87,8 @@ const clocks =
 
 /** Without comments, and without what stands in quotes. A template's text stays: code can stand inside it. */
 function codeOnly(text: string): string {
-  return text.replace(
-    /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g,
-    (match) => (/^['"]node:timers/.test(match) ? match : match.replace(/[^\n]/g, ' ')),
+  return text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g, (match) =>
+    /^['"]node:timers/.test(match) ? match : match.replace(/[^\n]/g, ' '),
   );
 }
 
@@ -106,7 +106,8 @@ const mostLines = 400;
 
 function shapeViolations({ path, text }: SourceFile): string[] {
   const found: string[] = [];
-  if (!/^(?:#![^\n]*\n)?\/\*\* \S[^\n]*\S \*\/\n/.test(text)) found.push(`${path}: does not begin with a /** sentence */`);
+  if (!/^(?:#![^\n]*\n)?\/\*\* \S[^\n]*\S \*\/\n/.test(text))
+    found.push(`${path}: does not begin with a /** sentence */`);
   const lines = text.split('\n').length - 1;
   if (lines > mostLines) found.push(`${path}: ${lines} lines, more than ${mostLines}`);
   return found;

@@ -1,5 +1,5 @@
-/** The JSON of `nft -j list ruleset`, `ip -j rule` and `ip -j route` as facts (pure). */
-import type { RouteFact, RuleFact, Ruleset, SetFact, TableFact } from '../../core/host-facts.ts';
+/** The JSON of `nft list tables`, `nft -j list sets`, `ip -j rule` and `ip -j route` as facts (pure). */
+import type { RouteFact, RuleFact, SetFact, TableFact } from '../../core/host-facts.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -10,24 +10,26 @@ const strings = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.filter((each): each is string => typeof each === 'string') : [];
 const text = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '');
 
-/** libnftables-json(5). */
-export function parseRuleset(json: unknown): Ruleset {
-  const tables: TableFact[] = [];
-  const sets: SetFact[] = [];
-  for (const item of isObject(json) ? objects(json.nftables) : []) {
-    if (isObject(item.table)) tables.push({ family: text(item.table.family), name: text(item.table.name) });
-    if (isObject(item.set)) {
-      const { family, table, name, type, flags } = item.set;
-      sets.push({
+/** Of `nft list tables`: lines such as `table inet filter`. */
+export function parseTables(listing: string): readonly TableFact[] {
+  return [...listing.matchAll(/^table (\S+) (\S+)$/gm)].map(([, family = '', name = '']) => ({ family, name }));
+}
+
+/** Of `nft -j list sets` (libnftables-json(5)). */
+export function parseSets(json: unknown): readonly SetFact[] {
+  return (isObject(json) ? objects(json.nftables) : []).flatMap((item) => {
+    if (!isObject(item.set)) return [];
+    const { family, table, name, type, flags } = item.set;
+    return [
+      {
         family: text(family),
         table: text(table),
         name: text(name),
         type: Array.isArray(type) ? strings(type).join(' . ') : text(type),
         flags: strings(flags),
-      });
-    }
-  }
-  return { tables, sets };
+      },
+    ];
+  });
 }
 
 const wholeMask = 0xffffffff;

@@ -5,7 +5,7 @@ import { release } from 'node:os';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Fact, FactFailure, HostFacts, KernelFacts, RoutingFacts, Ruleset } from '../../core/host-facts.ts';
-import { parseRoutes, parseRules, parseRuleset } from './host-facts-parse.ts';
+import { parseRoutes, parseRules, parseSets, parseTables } from './host-facts-parse.ts';
 
 /** Milliseconds that a listing may take. */
 const patience = 20_000;
@@ -33,8 +33,13 @@ async function readNftVersion(): Promise<Fact<string>> {
 }
 
 async function readRuleset(): Promise<Fact<Ruleset>> {
+  // Not `nft -j list ruleset`: with any table that has flags, such as our own, nft 1.0.6 prints freed memory into its JSON.
   // Terse (-t): the elements of sets are not asked for.
-  return parsed(await run('nft', ['-j', '-t', 'list', 'ruleset']), parseRuleset);
+  const [tables, sets] = await Promise.all([run('nft', ['list', 'tables']), run('nft', ['-j', '-t', 'list', 'sets'])]);
+  const parsedSets = parsed(sets, parseSets);
+  if (!tables.ok) return tables;
+  if (!parsedSets.ok) return parsedSets;
+  return { ok: true, value: { tables: parseTables(tables.value), sets: parsedSets.value } };
 }
 
 async function readRouting(family: '-4' | '-6'): Promise<Fact<RoutingFacts>> {

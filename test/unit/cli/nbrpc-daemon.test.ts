@@ -1,7 +1,7 @@
 /** `netsteward nbrpc` as a process: signals, and what it leaves behind. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -9,6 +9,11 @@ import { fileURLToPath } from 'node:url';
 
 const folder = await mkdtemp(join(tmpdir(), 'netsteward-daemon-'));
 after(() => rm(folder, { recursive: true }));
+const started: ChildProcess[] = [];
+// A process that outlives a failed assertion would keep this one from ending.
+after(() => {
+  for (const child of started) child.kill('SIGKILL');
+});
 const entry = fileURLToPath(new URL('./nbrpc-entry.js', import.meta.url));
 
 /** A started process whose output is waited for. */
@@ -20,7 +25,11 @@ class Started {
   #look: () => void = () => {};
 
   constructor(...flags: string[]) {
-    this.child = spawn(process.execPath, [entry, 'nbrpc', ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(process.execPath, [entry, 'nbrpc', ...flags], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    started.push(this.child);
     this.child.stdout?.on('data', (data: Buffer) => {
       this.out += data.toString();
       this.#look();
@@ -45,20 +54,27 @@ class Started {
 
 describe('nbrpc as a process', { timeout: 60_000 }, () => {
   it('checks on QUIT, tells everything on HUP, ends on TERM with code 0 and only its state file', async () => {
-    await writeFile(join(folder, 'a.list'), 'a');
+    // Edits within 10 ms of each other are one version by contract, so each gets a time of its own.
+    let edits = 0;
+    const list = async (text: string): Promise<void> => {
+      await writeFile(join(folder, 'a.list'), text);
+      edits += 1;
+      await utimes(join(folder, 'a.list'), 1_000_000 + edits, 1_000_000 + edits);
+    };
+    await list('a');
     await writeFile(join(folder, 'replay'), 'a@1.1.1.1 b@1.1.1.2');
     const flags = ['-f', 'a.list', '-d', 'state.db', '-U', '-x-', '-i', 'host-addrs=0', '-i', 'addr_state=0'];
     const nbrpc = new Started(...flags, '--replay', 'replay');
     await nbrpc.lines(2);
     assert.equal(nbrpc.out, 'ok a 1.1.1.1 https\n');
-    await writeFile(join(folder, 'a.list'), 'a b');
+    await list('a b');
     nbrpc.child.kill('SIGQUIT');
     await nbrpc.lines(5);
-    assert.equal(nbrpc.out, 'ok a 1.1.1.1 https\n'.repeat(2) + 'ok b 1.1.1.2 https\n');
+    assert.equal(nbrpc.out, `${'ok a 1.1.1.1 https\n'.repeat(2)}ok b 1.1.1.2 https\n`);
     nbrpc.child.kill('SIGHUP');
     await nbrpc.lines(7);
     assert.match(nbrpc.out, /^(ok a .*\n){1}(ok a .*\nok b .*\n){2}$/);
-    await writeFile(join(folder, 'a.list'), 'a>nosuch');
+    await list('a>nosuch');
     nbrpc.child.kill('SIGQUIT');
     await nbrpc.lines(8);
     assert.match(nbrpc.error, /a\.list:1:1: a>nosuch: unknown policy/);

@@ -17,7 +17,10 @@ const settings = { clock: systemClock, out: () => {}, socket: false, timeout: 10
 describe('a hook', () => {
   it('of "-" prints the lines with one line feed at the end, and a blank line for none', async () => {
     let printed = '';
-    const hook = policyHook('-', { ...settings, out: (text) => void (printed += text) });
+    const out = (text: string): void => {
+      printed += text;
+    };
+    const hook = policyHook('-', { ...settings, out });
     await hook(`${lines}\n\n`);
     await hook('');
     assert.equal(printed, `${lines}\n`);
@@ -41,7 +44,10 @@ describe('a hook', () => {
     const script = join(folder, 'hang.sh');
     await writeFile(script, `#!/bin/sh\ntrap '' TERM\necho $$ >${folder}/pid\nwhile :; do sleep 0.05; done\n`);
     await chmod(script, 0o755);
-    await assert.rejects(policyHook(script, { ...settings, timeout: 0.4, kill: 0.1 })(lines), /did not end within 0.4 s/);
+    await assert.rejects(
+      policyHook(script, { ...settings, timeout: 0.4, kill: 0.1 })(lines),
+      /did not end within 0.4 s/,
+    );
     assert.equal(existsSync(`/proc/${(await readFile(join(folder, 'pid'), 'utf8')).trim()}`), false);
   });
 });
@@ -49,7 +55,9 @@ describe('a hook', () => {
 describe('a socket', () => {
   async function withServer(answer: (socket: Socket, text: string) => void, work: (path: string) => Promise<void>) {
     const path = join(folder, 'policy.sock');
-    const server = createServer({ allowHalfOpen: true }, (socket) => {
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => {
+      sockets.push(socket);
       let text = '';
       socket.on('error', () => {});
       socket.on('data', (data) => {
@@ -61,6 +69,7 @@ describe('a socket', () => {
     try {
       await work(path);
     } finally {
+      for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     }
   }

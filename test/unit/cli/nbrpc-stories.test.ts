@@ -48,7 +48,9 @@ async function play(script: string, folder: string): Promise<string> {
       const files = [...lists].sort().flatMap((name) => ['-f', join(folder, name)]);
       const common = ['-q', '-d', join(folder, 'state.db'), '--replay', replay, '--now', now, '--tz', 'UTC'];
       const program = new Command().exitOverride();
-      const clean = (text: string): void => void (output += text.replaceAll(`${folder}/`, ''));
+      const clean = (text: string): void => {
+        output += text.replaceAll(`${folder}/`, '');
+      };
       registerNbrpc(program, { out: clean, error: clean, columns: undefined });
       await program.parseAsync(['nbrpc', ...files, ...common, ...flags], { from: 'user' });
       if (Number(process.exitCode ?? 0) !== 0) output += `exit code ${process.exitCode}\n`;

@@ -56,7 +56,10 @@ test('every kind of value comes out as a plain one', () => {
 });
 
 test('each key and value has its place, counted from 1', () => {
-  const { placeOf } = parseToml('[n.check]\nport = 0\nlist = ["a", {deep = 1}]\n[[t]]\nx = 1\n[[t]]\nx = 2\n', 'a.toml');
+  const { placeOf } = parseToml(
+    '[n.check]\nport = 0\nlist = ["a", {deep = 1}]\n[[t]]\nx = 1\n[[t]]\nx = 2\n',
+    'a.toml',
+  );
   assert.deepEqual(placeOf(['n', 'check', 'port']), { key: { line: 2, column: 1 }, value: { line: 2, column: 8 } });
   assert.deepEqual(placeOf(['n', 'check', 'list', 0])?.value, { line: 3, column: 9 });
   assert.deepEqual(placeOf(['n', 'check', 'list', 1, 'deep'])?.value, { line: 3, column: 22 });

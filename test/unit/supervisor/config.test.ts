@@ -93,7 +93,13 @@ test('--set overrides the file, a later one an earlier one, and can switch a mod
 
 test('a problem of a --set is placed at the --set', async () => {
   assert.deepEqual(
-    await problems('[nbrpc]\nx = 1\n', ['nbrpc.y="bad"', 'log={level="loud"}', 'nonsense', 'nbrpc.z=4m', 'nbrpc.x.y=1']),
+    await problems('[nbrpc]\nx = 1\n', [
+      'nbrpc.y="bad"',
+      'log={level="loud"}',
+      'nonsense',
+      'nbrpc.z=4m',
+      'nbrpc.x.y=1',
+    ]),
     [
       '--set nonsense: must be KEY=VALUE, such as nbrpc.timers.pass=\'"4m"\'',
       '--set nbrpc.z: is not TOML; a text as value needs quotes: --set \'nbrpc.z="4m"\'',
