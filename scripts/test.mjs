@@ -48,6 +48,7 @@ function runGroup(group, concurrency) {
     process.execPath,
     [
       '--test',
+      '--test-timeout=240000',
       `--test-concurrency=${concurrency}`,
       '--test-reporter=spec',
       '--test-reporter-destination=stdout',

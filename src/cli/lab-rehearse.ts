@@ -31,6 +31,7 @@ async function rehearse(options: RehearseOptions): Promise<void> {
   const { defaultStateDir } = await import('../lab/state-folder.ts');
   const { logSentence } = await import('./log-look.ts');
   const stateDir = options.state ?? defaultStateDir();
+  const begun = systemClock.monotonic();
   const ended = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ended.abort());
 
@@ -55,7 +56,7 @@ In another terminal:
   npx netsteward lab curl${state} news.example
 The check list is ${rehearsal.checkList}
 
-Ready after ${process.uptime().toFixed(1)} s. Here is each flip as it happens; Ctrl-C ends everything.
+Ready after ${((systemClock.monotonic() - begun) / 1000).toFixed(1)} s. Here is each flip as it happens; Ctrl-C ends everything.
 
 `);
   try {

@@ -76,6 +76,26 @@ export const catalogue = {
     text: '{count} check(s) of the last pass could not be made by this machine: {reason}',
     remedy: 'Look at limits of open files, local ports and memory, and at the routes of this machine.',
   },
+  'own-side-broken': {
+    severity: 'error',
+    text: "this machine's own side does not work ({gate}): {reason}; the last pass marked nothing",
+    remedy: 'Mend the uplink or the resolver; or name other services in nbrpc.control.services ([] for none).',
+  },
+  'state-log-failing': {
+    severity: 'warning',
+    text: 'the state log {file} cannot be written: {reason}; routing goes on',
+    remedy: 'Free space or mend permissions; the log starts anew with every state as soon as it can.',
+  },
+  'zone-not-written': {
+    severity: 'error',
+    text: 'the zone file {file} cannot be written: {reason}; the old one stays',
+    remedy: 'Free space or mend permissions of its folder; it is tried again at the next pass.',
+  },
+  'zone-not-reloaded': {
+    severity: 'error',
+    text: 'the zone file {file} is new, but its reload failed: {reason}',
+    remedy: 'Run the command of nbrpc.zone.reload by hand; it is tried again at the next pass.',
+  },
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type WarningCode = keyof typeof catalogue;

@@ -6,7 +6,7 @@ import { type Policy, policyOf } from './policy-spec.ts';
 import type { Limits, Timers } from './settings.ts';
 import { type Changes, Draft, type HostEntry, type StateView } from './state.ts';
 import { type AddressMove, type HostMove, policyChanged, policyUpdates } from './updates.ts';
-import { checkedAddress, decidedHost } from './verdict.ts';
+import { checkedAddress, decidedHost, type Moment } from './verdict.ts';
 
 export interface DecideSettings {
   readonly timers: Timers;
@@ -31,6 +31,8 @@ export interface Checked {
 export interface PassInputs {
   /** Seconds since the epoch: the one time of the whole pass. */
   readonly now: number;
+  /** The same moment in counted time, seconds: what grace periods are measured in. */
+  readonly counted: number;
   readonly lists: readonly ListReading[];
   readonly resolved: readonly Resolved[];
   readonly checked: readonly Checked[];
@@ -61,7 +63,7 @@ export function draftForChecks(state: StateView, settings: DecideSettings, input
 
 /** The order of `resolved` and `checked` does not matter. */
 export function decide(state: StateView, settings: DecideSettings, inputs: PassInputs): Decision {
-  const { now } = inputs;
+  const { now, counted } = inputs;
   const draft = new Draft(state);
   const lists = applyLists(draft, inputs.lists);
 
@@ -88,7 +90,7 @@ export function decide(state: StateView, settings: DecideSettings, inputs: PassI
   for (const { host } of byHost(inputs.resolved)) {
     const entry = draft.host(host);
     if (entry === undefined) continue;
-    const move = applyHost(draft, entry, policyOf(entry.record.policy, settings.defaultPolicy), now, grace);
+    const move = applyHost(draft, entry, policyOf(entry.record.policy, settings.defaultPolicy), { now, counted }, grace);
     if (move !== undefined) hostMoves.push(move);
   }
 
@@ -137,11 +139,11 @@ function applyHost(
   draft: Draft,
   entry: HostEntry,
   policy: Policy,
-  now: number,
+  moment: Moment,
   grace: { readonly ok: number; readonly na: number },
 ): HostMove | undefined {
   const { record, addresses } = entry;
-  const decision = decidedHost(record, addresses, policy, now, grace);
+  const decision = decidedHost(record, addresses, policy, moment, grace);
   if (decision.record === record) return undefined;
   draft.putHost(decision.record);
   const { state, reason, failingSince } = decision.record;

@@ -103,7 +103,8 @@ function reconcileHosts(draft: Draft): ListEffect {
   }
   const added: string[] = [];
   const changed: string[] = [];
-  const fresh = { state: null, checked: 0, changed: 0, failingSince: 0, reason: '' } as const;
+  const times = { checked: 0, changed: 0, failingSince: 0, changedCounted: 0, failingCounted: 0 } as const;
+  const fresh = { state: null, ...times, reason: '' } as const;
   for (const { host, check, policy } of inForce.values()) {
     const known = draft.host(host)?.record;
     if (known === undefined) {

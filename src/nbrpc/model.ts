@@ -38,6 +38,9 @@ export interface HostRecord {
   readonly changed: number;
   /** Since when it is not wholly ok: the start of the grace period before `na`; 0 while it is. */
   readonly failingSince: number;
+  /** The same two moments in counted time (counted-time.ts), which is what grace periods are measured in. */
+  readonly changedCounted: number;
+  readonly failingCounted: number;
   /** Why it is not ok, for people; empty where it is. */
   readonly reason: string;
 }

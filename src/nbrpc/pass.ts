@@ -5,11 +5,12 @@ import type { Files, Resolver } from '../system/ports.ts';
 import { type CheckSource, checkTarget } from './checker.ts';
 import { type Checked, type DecideSettings, type Decision, decide, draftForChecks } from './decide.ts';
 import { readLists } from './lists.ts';
+import type { OwnSide } from './own-side.ts';
 import { policyOf } from './policy-spec.ts';
 import { type ResolvedHost, resolveHost } from './resolve.ts';
-import { dueAddresses, dueHosts } from './schedule.ts';
+import { type DueAddress, dueAddresses, dueHosts } from './schedule.ts';
 import type { Limits } from './settings.ts';
-import type { State } from './state.ts';
+import type { HostEntry, State } from './state.ts';
 import type { StateStore } from './store.ts';
 
 /** Names that are asked for at the same time. */
@@ -39,11 +40,21 @@ export interface PassMode {
   readonly limits?: Pick<Limits, 'iterHosts' | 'iterAddrs'>;
   /** Only this host, its state following without grace. */
   readonly only?: string;
+  /** The wall clock may be set back while this process runs: times in the future are due. */
+  readonly rewound?: boolean;
+  /** Counted seconds since the last saved pass; absent: grace periods go by the wall clock, as `now` says. */
+  readonly elapsed?: number;
+  /** Looks at this machine's own side; a pass for which it does not work marks nothing but takes the lists in. */
+  readonly ownSide?: (signal: AbortSignal) => Promise<OwnSide>;
 }
 
 /** Everything that happened. */
 export interface PassReport extends Decision {
   readonly now: number;
+  /** In counted time, seconds. */
+  readonly counted: number;
+  /** Why nothing was marked, where that is so. */
+  readonly ownSide: OwnSide;
   readonly rejected: readonly { readonly path: string; readonly problems: readonly Diagnostic[] }[];
   readonly missing: readonly string[];
   /** Lists whose new version is in force now, with what was odd in them. */
@@ -64,40 +75,50 @@ export async function runPass(
   const state = await store.refresh(signal);
   const lists = await readLists(ports.files, settings.lists, state.lists());
   const limits = mode.limits ?? settings.limits;
-  const select = { now, forced: forced || only !== undefined, ...(only === undefined ? {} : { only }) };
-  const inputs = { now, lists, graceless: only !== undefined };
+  const select = {
+    now,
+    forced: forced || only !== undefined,
+    ...(only === undefined ? {} : { only }),
+    ...(mode.rewound === true ? { rewound: true } : {}),
+  };
+  const inputs = { now, counted: now, lists, graceless: only !== undefined };
 
-  const listed = draftForChecks(state, settings, { ...inputs, resolved: [] });
-  const hosts = dueHosts(listed, { ...select, interval: settings.timers.hostAddrs, limit: limits.iterHosts });
-  const limit = pLimit(concurrentNames);
-  const resolveSettings = { timeout: settings.resolveTimeout, filter: settings.filterAddresses };
-  const resolved = await Promise.all(
-    hosts.map(({ record }) =>
-      limit(() => {
-        const { family } = policyOf(record.policy, settings.defaultPolicy);
-        return resolveHost(ports.resolver, record.name, family, resolveSettings, signal);
-      }),
-    ),
-  );
-
-  const draft = draftForChecks(state, settings, { ...inputs, resolved });
-  const due = dueAddresses(draft, { ...select, interval: settings.timers.addrState, limit: limits.iterAddrs });
-  const checked = await Promise.all(
-    due.map(async ({ entry, address }): Promise<Checked> => {
-      const target = { host: entry.record.name, address: address.address, check: entry.record.check };
-      return { ...target, result: await checkTarget(ports.checks, target, signal) };
-    }),
-  );
+  let ownSide: OwnSide = (await mode.ownSide?.(signal)) ?? { ok: true };
+  let resolved: readonly ResolvedHost[] = [];
+  let checked: readonly Checked[] = [];
+  if (ownSide.ok) {
+    const listed = draftForChecks(state, settings, { ...inputs, resolved: [] });
+    const hosts = dueHosts(listed, { ...select, interval: settings.timers.hostAddrs, limit: limits.iterHosts });
+    resolved = await resolveHosts(ports.resolver, hosts, settings, signal);
+    const draft = draftForChecks(state, settings, { ...inputs, resolved });
+    const due = dueAddresses(draft, { ...select, interval: settings.timers.addrState, limit: limits.iterAddrs });
+    checked = await checkAddresses(ports.checks, due, signal);
+    // What failed may have failed with our own side, in the middle of the pass.
+    const ill = resolved.some((host) => !host.answered) || checked.some(({ result }) => result.kind === 'fail');
+    if (ill) ownSide = (await mode.ownSide?.(signal)) ?? ownSide;
+    if (!ownSide.ok) [resolved, checked] = [[], []];
+  }
 
   signal.throwIfAborted();
-  const decision = await store.commit(
-    (newest: State) => decide(newest, settings, { ...inputs, resolved, checked }),
-    signal,
-  );
+  const decision = await store.commit((newest: State) => {
+    const { timeline } = newest;
+    const { elapsed } = mode;
+    if (elapsed === undefined) return decidedAt(newest, now - timeline.lost);
+    // Counted time starts with the wall clock, or where the drop-in has left it.
+    const counted = timeline.counted === 0 ? now : startOf(newest) + (ownSide.ok ? elapsed : 0);
+    const moved = { counted, lost: now - counted };
+    const decided = decidedAt(newest, counted);
+    return { ...decided, changes: { ...decided.changes, timeline: moved } };
+  }, signal);
+
+  function decidedAt(newest: State, counted: number): Decision & { readonly counted: number } {
+    return { ...decide(newest, settings, { ...inputs, counted, resolved, checked }), counted };
+  }
   const rejected = lists.filter((reading) => reading.kind === 'rejected');
   return {
     ...decision,
     now,
+    ownSide,
     rejected: rejected.map(({ path, problems }) => ({ path, problems })),
     missing: lists.filter((reading) => reading.kind === 'missing').map((reading) => reading.path),
     taken: lists
@@ -106,4 +127,42 @@ export async function runPass(
     resolved,
     checked,
   };
+}
+
+/** Counted time never stands before a moment that it has given to a host: the drop-in goes on by the wall clock. */
+function startOf(state: State): number {
+  let { counted } = state.timeline;
+  for (const { record } of state.hosts()) counted = Math.max(counted, record.changedCounted, record.failingCounted);
+  return counted;
+}
+
+function resolveHosts(
+  resolver: Resolver,
+  hosts: readonly HostEntry[],
+  settings: PassSettings,
+  signal: AbortSignal,
+): Promise<readonly ResolvedHost[]> {
+  const limit = pLimit(concurrentNames);
+  const resolveSettings = { timeout: settings.resolveTimeout, filter: settings.filterAddresses };
+  return Promise.all(
+    hosts.map(({ record }) =>
+      limit(() => {
+        const { family } = policyOf(record.policy, settings.defaultPolicy);
+        return resolveHost(resolver, record.name, family, resolveSettings, signal);
+      }),
+    ),
+  );
+}
+
+function checkAddresses(
+  checks: CheckSource,
+  due: readonly DueAddress[],
+  signal: AbortSignal,
+): Promise<readonly Checked[]> {
+  return Promise.all(
+    due.map(async ({ entry, address }): Promise<Checked> => {
+      const target = { host: entry.record.name, address: address.address, check: entry.record.check };
+      return { ...target, result: await checkTarget(checks, target, signal) };
+    }),
+  );
 }

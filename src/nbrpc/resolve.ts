@@ -22,6 +22,8 @@ export interface ResolvedHost {
   readonly junk: readonly string[];
   /** How many good addresses were over the limit. */
   readonly surplus: number;
+  /** The resolver said something of this name, even that it does not exist. */
+  readonly answered: boolean;
   /** Why there is no address, where the resolver said so. */
   readonly failure: string | undefined;
 }
@@ -41,7 +43,8 @@ export async function resolveHost(
       : await resolver.resolve({ name: host, timeout: settings.timeout }, signal);
   if (!outcome.ok) {
     const failure = printable(outcome.detail === '' ? outcome.kind : `${outcome.kind}, ${outcome.detail}`);
-    return { host, addresses: [], junk: [], surplus: 0, failure: failure.slice(0, 300) };
+    const answered = outcome.kind === 'nxdomain';
+    return { host, addresses: [], junk: [], surplus: 0, answered, failure: failure.slice(0, 300) };
   }
   const good = new Set<string>();
   const junk = new Set<string>();
@@ -59,6 +62,7 @@ export async function resolveHost(
     addresses: all.slice(0, mostAddresses),
     junk: [...junk].sort().slice(0, mostAddresses),
     surplus: Math.max(0, all.length - mostAddresses),
+    answered: true,
     failure,
   };
 }

@@ -3,6 +3,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { NetstewardError } from '../core/errors.ts';
 import type { Database, Statement } from '../system/ports.ts';
 import { hostNameProblem } from './host-name.ts';
+import { freshTimeline } from './counted-time.ts';
 import type { AddressRecord, AddressState, HostRecord, HostState, ListEntry } from './model.ts';
 import { type Changes, type HostEntry, type ListRecord, State } from './state.ts';
 
@@ -15,11 +16,13 @@ export function loadState(database: Database, path: string): State {
 
   const hosts = new Map<number, { record: HostRecord; addresses: Map<string, AddressRecord> }>();
   for (const row of tuples(database, 'hosts', hostColumns)) {
-    const [id, name, type, checkPath, result, policy, state, checked, changed, failingSince, reason] = row as HostRow;
+    const [id, name, type, checkPath, result, policy, state, checked, changed, failingSince, reason, changedCounted, failingCounted] =
+      row as HostRow;
     if (hostNameProblem(name) !== undefined) throw damaged(`${JSON.stringify(name)} is no host name`);
     const check = { type, path: checkPath, result };
     const record = { name, order: id, check, policy, state, checked, changed, failingSince, reason };
-    hosts.set(id, { record, addresses: new Map() });
+    const times = { changedCounted, failingCounted };
+    hosts.set(id, { record: { ...record, ...times }, addresses: new Map() });
   }
   for (const row of tuples(database, 'addresses', addressColumns)) {
     const [id, host, address, state, reason, seen, checked, changed, altChecked, altReason, down] = row as AddressRow;
@@ -37,7 +40,9 @@ export function loadState(database: Database, path: string): State {
   for (const [list, , host, type, checkPath, result, policy] of entries) {
     lists.get(list)?.entries.set(host, { host, check: { type, path: checkPath, result }, policy });
   }
-  return new State(hosts.values(), lists.values());
+  const [clock] = tuples(database, 'timeline', 'counted, lost') as [number, number][];
+  const timeline = clock === undefined ? freshTimeline : { counted: clock[0], lost: clock[1] };
+  return new State(hosts.values(), lists.values(), timeline);
 }
 
 /**
@@ -49,13 +54,13 @@ function tuples(database: Database, table: string, columns: string): unknown[] {
   return JSON.parse(String(row?.rows ?? '[]')) as unknown[];
 }
 
-type HostRow = [number, string, string, string, string, string, HostState | null, number, number, number, string];
+type HostRow = [number, string, string, string, string, string, HostState | null, number, number, number, string, number, number];
 type AddressRow = [number, number, string, AddressState | null, string, number, number, number, number, string, number];
 type ListRow = [string, number, number | null];
 type EntryRow = [string, number, string, string, string, string, string];
 
 const hostColumns =
-  'id, name, check_type, check_path, check_result, policy, state, checked, changed, failing_since, reason';
+  'id, name, check_type, check_path, check_result, policy, state, checked, changed, failing_since, reason, changed_counted, failing_counted';
 const addressColumns = 'id, host, address, state, reason, seen, checked, changed, alt_checked, alt_reason, down';
 const entryColumns = 'list, rank, host, check_type, check_path, check_result, policy';
 
@@ -69,6 +74,7 @@ export class ChangeWriter {
   readonly #dropHost: Statement;
   readonly #putAddress: Statement;
   readonly #dropAddress: Statement;
+  readonly #putTimeline: Statement;
 
   constructor(database: Database) {
     const marks = (columns: string): string =>
@@ -98,9 +104,15 @@ export class ChangeWriter {
     this.#dropHost = database.prepare('DELETE FROM hosts WHERE id = ?');
     this.#putAddress = upsert('addresses', addressColumns);
     this.#dropAddress = database.prepare('DELETE FROM addresses WHERE id = ?');
+    this.#putTimeline = database.prepare(
+      'INSERT INTO timeline (id, counted, lost) VALUES (1, ?, ?) ' +
+        'ON CONFLICT (id) DO UPDATE SET counted = excluded.counted, lost = excluded.lost',
+    );
   }
 
   write(changes: Changes): void {
+    const { timeline } = changes;
+    if (timeline !== undefined) this.#putTimeline.run(timeline.counted, timeline.lost);
     for (const { path, before, after } of changes.lists) this.#writeList(path, before, after);
     // Deletions first: a name that is gone and there again keeps its uniqueness.
     for (const { before, after } of changes.hosts) {
@@ -128,9 +140,10 @@ export class ChangeWriter {
   #writeHost(before: HostEntry | undefined, after: HostEntry): void {
     const { record } = after;
     if (record !== before?.record) {
-      const { order, name, check, policy, state, checked, changed, failingSince, reason } = record;
+      const { order, name, check, policy, state, checked, changed, failingSince, reason, changedCounted, failingCounted } = record;
+      const times = [checked, changed, failingSince, reason, changedCounted, failingCounted] as const;
       const checkValues = [check.type, check.path, check.result] as const;
-      this.#putHost.run(order, name, ...checkValues, policy, state, checked, changed, failingSince, reason);
+      this.#putHost.run(order, name, ...checkValues, policy, state, ...times);
     }
     if (after.addresses === before?.addresses) return;
     for (const [text, old] of before?.addresses ?? []) {

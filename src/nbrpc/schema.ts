@@ -4,7 +4,7 @@ import type { Database } from '../system/ports.ts';
 
 /** `nsnb`, in the header of the file (SQLite file format §1.3.15). */
 export const applicationId = 0x6e736e62;
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 const schema = `
   CREATE TABLE lists (
@@ -33,7 +33,14 @@ const schema = `
     checked REAL NOT NULL,
     changed REAL NOT NULL,
     failing_since REAL NOT NULL,
-    reason TEXT NOT NULL
+    reason TEXT NOT NULL,
+    changed_counted REAL NOT NULL,
+    failing_counted REAL NOT NULL
+  ) STRICT;
+  CREATE TABLE timeline (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    counted REAL NOT NULL,
+    lost REAL NOT NULL
   ) STRICT;
   CREATE TABLE addresses (
     id INTEGER PRIMARY KEY,
@@ -51,27 +58,47 @@ const schema = `
   ) STRICT;
 `;
 
-/** Makes the tables in an empty file; throws NetstewardError for a file of others or of a newer version. */
+/** Each from its version to the next. */
+const migrations: ReadonlyMap<number, string> = new Map([
+  [
+    1,
+    `
+      ALTER TABLE hosts ADD COLUMN changed_counted REAL NOT NULL DEFAULT 0;
+      ALTER TABLE hosts ADD COLUMN failing_counted REAL NOT NULL DEFAULT 0;
+      UPDATE hosts SET changed_counted = changed, failing_counted = failing_since;
+      CREATE TABLE timeline (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        counted REAL NOT NULL,
+        lost REAL NOT NULL
+      ) STRICT;
+    `,
+  ],
+]);
+
+/** Makes the tables in an empty file, and those of this version in a file of an older one; throws NetstewardError for a file of others or of a newer version. */
 export function prepareSchema(database: Database, path: string): void {
-  if (verify(database, path)) return;
+  if (versionOf(database, path) === schemaVersion) return;
   database.transaction(() => {
     // Another process may have made them meanwhile.
-    if (verify(database, path)) return;
-    database.exec(schema);
-    database.exec(`PRAGMA application_id = ${applicationId}`);
+    let version = versionOf(database, path);
+    if (version === schemaVersion) return;
+    if (version === 0) {
+      database.exec(schema);
+      database.exec(`PRAGMA application_id = ${applicationId}`);
+    } else for (; version < schemaVersion; version++) database.exec(migrations.get(version) ?? '');
     database.exec(`PRAGMA user_version = ${schemaVersion}`);
   });
 }
 
-/** False for an empty database. */
-function verify(database: Database, path: string): boolean {
+/** 0 for an empty database. */
+function versionOf(database: Database, path: string): number {
   const id = Number(database.prepare('PRAGMA application_id').get()?.application_id ?? 0);
   const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
   const tables = Number(database.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.count ?? 0);
-  if (id === 0 && version === 0 && tables === 0) return false;
+  if (id === 0 && version === 0 && tables === 0) return 0;
   const problem = headerProblem(id, version, path);
   if (problem !== undefined) throw problem;
-  return true;
+  return version;
 }
 
 /** What is wrong with a file whose header says this; undefined for one of ours. */

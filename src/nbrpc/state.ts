@@ -1,4 +1,5 @@
 /** All that nbrpc knows, in memory, and a draft of its next version: nothing changes before the draft was saved. */
+import { freshTimeline, type Timeline } from './counted-time.ts';
 import type { AddressRecord, HostRecord, ListEntry } from './model.ts';
 
 export interface HostEntry {
@@ -25,8 +26,14 @@ export interface StateView {
 export class State implements StateView {
   readonly #hosts: Map<string, HostEntry>;
   readonly #lists: Map<string, ListRecord>;
+  #timeline: Timeline;
 
-  constructor(hosts: Iterable<HostEntry> = [], lists: Iterable<ListRecord> = []) {
+  constructor(
+    hosts: Iterable<HostEntry> = [],
+    lists: Iterable<ListRecord> = [],
+    timeline: Timeline = freshTimeline,
+  ) {
+    this.#timeline = timeline;
     this.#hosts = new Map([...hosts].map((entry) => [entry.record.name, entry]));
     this.#lists = new Map([...lists].map((list) => [list.path, list]));
   }
@@ -47,8 +54,13 @@ export class State implements StateView {
     return this.#lists;
   }
 
+  get timeline(): Timeline {
+    return this.#timeline;
+  }
+
   /** Makes a draft's changes part of this state. */
   adopt(changes: Changes): void {
+    if (changes.timeline !== undefined) this.#timeline = changes.timeline;
     for (const { name, after } of changes.hosts) {
       if (after === undefined) this.#hosts.delete(name);
       else this.#hosts.set(name, after);
@@ -73,6 +85,8 @@ export interface ListChange {
 }
 
 export interface Changes {
+  /** Where counted time stands now; absent where this pass does not move it. */
+  readonly timeline?: Timeline;
   readonly hosts: readonly HostChange[];
   readonly lists: readonly ListChange[];
 }

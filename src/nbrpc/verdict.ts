@@ -47,10 +47,17 @@ export function votesOf(addresses: ReadonlyMap<string, AddressRecord>): readonly
   }));
 }
 
+/** The moment of a pass, in seconds. */
+export interface Moment {
+  readonly now: number;
+  /** In counted time. */
+  readonly counted: number;
+}
+
 export interface Grace {
-  /** Seconds of `na` before a host that works again is `ok`. */
+  /** Counted seconds of `na` before a host that works again is `ok`. */
   readonly ok: number;
-  /** Seconds of failing before a host is `na`. */
+  /** Counted seconds of failing before a host is `na`. */
   readonly na: number;
 }
 
@@ -65,30 +72,31 @@ export function decidedHost(
   host: HostRecord,
   addresses: ReadonlyMap<string, AddressRecord>,
   policy: Policy,
-  now: number,
+  moment: Moment,
   grace: Grace,
 ): HostDecision {
   if (addresses.size === 0) return { record: host, reported: false };
   const votes = votesOf(addresses);
   const want = wanted(policy, votes);
   const unstable = [...addresses.values()].some(undecided);
-  const { write, reported } = transition(host, want, now, grace);
+  const { write, reported } = transition(host, want, moment.counted, grace);
   const state = combined(host, write, unstable);
 
-  const failingSince = failingTime(host, want, write, state, now);
+  const failing = failingTime(host, want, write, state, moment);
   const reason = hostReason(host, addresses, want, state);
-  const stamped = state === undefined ? host : { ...host, state, changed: now };
-  if (stamped === host && host.failingSince === failingSince && host.reason === reason) {
+  const { now: changed, counted: changedCounted } = moment;
+  const stamped = state === undefined ? host : { ...host, state, changed, changedCounted };
+  if (stamped === host && host.failingSince === failing.failingSince && host.reason === reason) {
     return { record: host, reported: false };
   }
-  return { record: { ...stamped, failingSince, reason }, reported };
+  return { record: { ...stamped, ...failing, reason }, reported };
 }
 
 /** The contract's table of cases; `write` undefined: the state is kept. */
 function transition(
   host: HostRecord,
   want: Tri,
-  now: number,
+  counted: number,
   grace: Grace,
 ): { write: HostState | undefined; reported: boolean } {
   const keep = { write: undefined, reported: false };
@@ -98,13 +106,14 @@ function transition(
     return want === true && state !== 'ok' ? { write: 'ok', reported: false } : keep;
   }
   if (want === true) {
-    return current === false && now - host.changed < grace.ok ? keep : { write: 'ok', reported: true };
+    return current === false && counted - host.changedCounted < grace.ok ? keep : { write: 'ok', reported: true };
   }
   if (state === 'ok') return { write: 'failing', reported: false };
   if (state !== null) {
     // `changed` is renewed in each pass of an unstable host, so it cannot measure how long the host has been failing.
-    const since = want === null || state === 'na' ? host.changed : host.failingSince || now;
-    if (now - since < grace.na) return keep;
+    const whole = want === null || state === 'na';
+    const since = whole ? host.changedCounted : host.failingSince === 0 ? counted : host.failingCounted;
+    if (counted - since < grace.na) return keep;
   }
   return { write: want === false ? 'na' : 'ok', reported: true };
 }
@@ -122,12 +131,14 @@ function failingTime(
   want: Tri,
   write: HostState | undefined,
   state: HostState | undefined,
-  now: number,
-): number {
-  if (write === 'ok') return 0;
-  if (want === true) return host.state === 'na' ? host.failingSince : 0;
-  if ((state ?? host.state) === null || (state ?? host.state) === 'ok') return 0;
-  return host.failingSince || now;
+  { now, counted }: Moment,
+): Pick<HostRecord, 'failingSince' | 'failingCounted'> {
+  const none = { failingSince: 0, failingCounted: 0 };
+  const kept = { failingSince: host.failingSince, failingCounted: host.failingCounted };
+  if (write === 'ok') return none;
+  if (want === true) return host.state === 'na' ? kept : none;
+  if ((state ?? host.state) === null || (state ?? host.state) === 'ok') return none;
+  return host.failingSince === 0 ? { failingSince: now, failingCounted: counted } : kept;
 }
 
 /** `tls reset at 192.0.2.1 and 1 more of 3 addresses` */

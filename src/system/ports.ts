@@ -75,6 +75,37 @@ export interface Files {
   read(path: string): Promise<Buffer>;
   /** Whether this process may write the file or, where there is none, make it in its folder. Changes nothing; never rejects. */
   writable(path: string): Promise<boolean>;
+  /** Appends, making the file where there is none (mode 0640); gives its size afterwards. Rejects with a Node system error. */
+  append(path: string, text: string): Promise<number>;
+  /** Replaces what is at `to`. Rejects with a Node system error. */
+  rename(from: string, to: string): Promise<void>;
+  /** The whole content at once: readers see the old file or the new one, never a part. The mode stays as it was (0644 for a new file). */
+  replace(path: string, content: string): Promise<void>;
+}
+
+export type UplinkState = { readonly up: true } | { readonly up: false; readonly detail: string };
+
+/** The link that the default route leaves through. */
+export interface Uplink {
+  /** Only reads. Never rejects: what cannot be found out counts as up. */
+  state(): Promise<UplinkState>;
+}
+
+export interface CommandRequest {
+  /** Program and arguments; no shell sees them. */
+  readonly argv: readonly string[];
+  /** Milliseconds until it is ended, by force if it must be. */
+  readonly timeout: number;
+}
+
+export type CommandOutcome =
+  | { readonly ok: true }
+  /** Not found, ended with a code, too late, …: for people, without control characters. */
+  | { readonly ok: false; readonly reason: string };
+
+export interface Commands {
+  /** Never rejects; an aborted signal ends the command. */
+  run(request: CommandRequest, signal: AbortSignal): Promise<CommandOutcome>;
 }
 
 export type SqlValue = null | number | bigint | string | Uint8Array;

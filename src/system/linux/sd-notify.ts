@@ -81,7 +81,7 @@ function loadLibc(): Libc | undefined {
     const libc = koffi.load(null);
     return {
       socket: libc.func('int socket(int, int, int)'),
-      sendto: libc.func('ssize_t sendto(int, const void *, size_t, int, const void *, unsigned int)'),
+      sendto: libc.func('long sendto(int, const void *, size_t, int, const void *, unsigned int)'),
       close: libc.func('int close(int)'),
     };
   } catch {

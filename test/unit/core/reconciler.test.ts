@@ -78,7 +78,11 @@ test('a request during a failure delay runs after the minimum interval', async (
 test('runs never overlap, and a request during a run leads to exactly one more', async () => {
   let finish: () => void = () => undefined;
   const { clock, runs, reconciler } = setUp((run) =>
-    run === 1 ? new Promise((resolve) => void (finish = resolve)) : Promise.resolve(),
+    run === 1
+      ? new Promise((resolve) => {
+          finish = resolve;
+        })
+      : Promise.resolve(),
   );
   reconciler.request();
   await clock.advance(500);

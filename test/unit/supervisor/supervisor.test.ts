@@ -255,7 +255,9 @@ test('a module that does not stop is left behind after ten seconds', async () =>
   supervisor.start();
   await settle();
   let stopped = false;
-  const stopping = supervisor.stop().then(() => void (stopped = true));
+  const stopping = supervisor.stop().then(() => {
+    stopped = true;
+  });
   await clock.advance(9999);
   assert.equal(stopped, false);
   await clock.advance(1);
