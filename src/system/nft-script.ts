@@ -141,7 +141,7 @@ function invalid(message: string): never {
 
 function nameText(what: string, name: string): string {
   const problem = identifierProblem(name);
-  if (problem !== undefined) invalid(`${what} ${JSON.stringify(String(name)).slice(0, 80)} ${problem}`);
+  if (problem !== undefined) invalid(`${what} ${JSON.stringify(name)?.slice(0, 80)} ${problem}`);
   return name;
 }
 
@@ -171,7 +171,7 @@ function setText(table: NftTable, set: string): string {
 }
 
 function addressText(address: string): string {
-  return canonicalAddress(address) ?? invalid(`${JSON.stringify(String(address)).slice(0, 80)} is not an IP address`);
+  return canonicalAddress(address) ?? invalid(`${JSON.stringify(address)?.slice(0, 80)} is not an IP address`);
 }
 
 function matchText(match: RuleMatch): string {

@@ -124,8 +124,7 @@ function list(value: unknown, what: string, most = Number.MAX_SAFE_INTEGER): rea
 function addresses(value: unknown, what: string): readonly string[] {
   return list(value, what).map((address) => {
     const found = typeof address === 'string' ? canonicalAddress(address) : undefined;
-    if (found === undefined)
-      throw bad(`${what} has ${JSON.stringify(String(address).slice(0, 60))}: not an IP address`);
+    if (found === undefined) throw bad(`${what} has ${JSON.stringify(address)?.slice(0, 60)}: not an IP address`);
     return found;
   });
 }

@@ -78,6 +78,11 @@ test('addresses arrive canonical', () => {
   assert.deepEqual(request.sets.get('s'), ['2001:db8::1']);
 });
 
+test('an address that is an object without a usable toString is refused like any other', () => {
+  const line = JSON.stringify({ type: 'replace', id: 1, sets: { s: [[{ toString: false }]] } });
+  assert.throws(() => parseRequest(`${line}\n`), { code: 'agent-message-invalid', message: /sets\.s has .*toString/ });
+});
+
 /** Each of these, put in place of a value somewhere in a good request, makes it a bad one or leaves it good, but never breaks. */
 test('a request with any one value replaced is either refused by name or still well-formed', () => {
   const line = fc.constantFrom(...requests).map((request) => JSON.parse(requestLine(request)) as unknown);
