@@ -25,8 +25,19 @@ export const packages = {
     unshare: 'util-linux',
     nsenter: 'util-linux',
   },
-  test: { openssl: 'openssl', setpriv: 'util-linux', python3: 'python3-minimal', bash: 'bash' },
+  test: {
+    openssl: 'openssl',
+    setpriv: 'util-linux',
+    python3: 'python3-minimal',
+    bash: 'bash',
+    pgrep: 'procps',
+    unbound: 'unbound',
+  },
 };
+
+/** Packages that would start a service of their own, which the tests do not need: it stays off. */
+const services = { unbound: 'unbound.service' };
+const policyFile = '/usr/sbin/policy-rc.d';
 
 export function say(text) {
   process.stdout.write(`netsteward: ${text}\n`);
@@ -81,12 +92,26 @@ function installDebianPackages(wanted) {
   const quiet = ['-qq', '-o', 'Dpkg::Use-Pty=0'];
   const install = () =>
     spawnSync('apt-get', [...quiet, 'install', '-y', '--no-install-recommends', ...missing], { env, encoding: 'utf8' });
-  let result = install();
-  if (result.status !== 0) {
+  const result = withoutServices(missing, () => {
+    const first = install();
+    if (first.status === 0) return first;
     run('apt-get', [...quiet, 'update'], { env });
-    result = install();
-  }
+    return install();
+  });
   if (result.status !== 0) fail(`${line} failed:\n${result.stdout}${result.stderr}`);
+}
+
+/** Installs with services neither started (invoke-rc.d asks policy-rc.d; 101 forbids) nor enabled for the next boot. */
+function withoutServices(names, install) {
+  const units = names.map((name) => services[name]).filter((unit) => unit !== undefined);
+  const forbid = units.length > 0 && !existsSync(policyFile);
+  if (forbid) writeFileSync(policyFile, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    return install();
+  } finally {
+    if (forbid) rmSync(policyFile);
+    if (existsSync('/run/systemd/system')) for (const unit of units) run('systemctl', ['--quiet', 'disable', unit]);
+  }
 }
 
 function installNpmPackages() {
