@@ -1,6 +1,6 @@
 /** Keeps sets at what was last asked: deltas as they come, everything after an error, and back again after a flush by others. */
 import { type Backoff, backoffDelay } from '../../core/backoff.ts';
-import type { Clock, Timer } from '../../core/clock.ts';
+import { type Clock, sleep, type Timer } from '../../core/clock.ts';
 import { NetstewardError } from '../../core/errors.ts';
 import type { Nft, RulesetChange, RulesetEvents } from '../ports.ts';
 import type { AgentEvent, OnStop, SetDelta } from './nft-agent-protocol.ts';
@@ -130,8 +130,7 @@ export class SetKeeper {
     }
     // Watched before it is read: what changes from now on is told, what changed before is seen.
     this.#startWatch();
-    const rest = difference(await home.read(), desired);
-    if (rest === undefined || rest.size > 0) {
+    if (!(await this.#listedAs(desired))) {
       throw new NetstewardError(
         'sets-differ',
         'nftables does not list what was just written: others write to the sets',
@@ -140,6 +139,20 @@ export class SetKeeper {
         },
       );
     }
+  }
+
+  /**
+   * The kernel grows a hash set's table behind the scenes after many elements came, and a dump that runs meanwhile passes over
+   * some (rhashtable_walk_start(), lib/rhashtable.c): a difference counts when it is still there a little later.
+   */
+  async #listedAs(desired: Contents): Promise<boolean> {
+    const { home, clock } = this.#options;
+    for (const pause of [20, 100, 500, 0]) {
+      const rest = difference(await home.read(), desired);
+      if (rest?.size === 0) return true;
+      if (pause > 0) await sleep(clock, pause);
+    }
+    return false;
   }
 
   #wanted(): Contents {
