@@ -13,6 +13,7 @@ import { readHostFacts } from '../system/linux/host-facts.ts';
 import type { AgentConfig } from '../system/linux/nft-agent-protocol.ts';
 import { sdNotifier, watchdogInterval } from '../system/linux/sd-notify.ts';
 import type { HttpProbe, Notifier, Resolver } from '../system/ports.ts';
+import { countingOnFolders, makingFolders } from './state-folder.ts';
 
 export const readText = (path: string): Promise<string> => readFile(path, 'utf8');
 
@@ -27,7 +28,9 @@ async function bindNbrpc(log: Logger): Promise<BoundModule> {
     definition: nbrpcModule,
     paths: nbrpcPaths,
     host: (config) => nbrpcHost(config, log.child({ module: 'nbrpc' })),
-    preflightHost: async () => ({ files: new (await import('../system/linux/files.ts')).LinuxFiles() }),
+    preflightHost: async () => ({
+      files: countingOnFolders(new (await import('../system/linux/files.ts')).LinuxFiles()),
+    }),
   });
 }
 
@@ -41,13 +44,19 @@ async function nbrpcHost(config: NbrpcConfig, log: Logger): Promise<NbrpcHost> {
       import('../system/linux/trust-store.ts'),
       import('../system/linux/nft-agent-client.ts'),
     ]);
+  const { LinkState } = await import('../system/linux/link-state.ts');
+  const { LinuxOutputFiles } = await import('../system/linux/atomic-file.ts');
+  const { LinuxCommands } = await import('../system/linux/commands.ts');
   const { spawnedAgent } = await import('../system/linux/nft-agent-channel.ts');
   const clock = systemClock;
   return {
     clock,
     log,
     files: new LinuxFiles(),
-    store: new SqliteStore(),
+    store: makingFolders(new SqliteStore()),
+    uplink: new LinkState(),
+    output: new LinuxOutputFiles(),
+    commands: new LinuxCommands(clock),
     openResolver: ({ servers }) => openResolver(clock, servers),
     openProbe: ({ ca, sourcePorts }) => {
       const trust = new TrustStore(ca === undefined ? {} : { ca }, clock, (error) =>
@@ -117,15 +126,19 @@ export function composeHostFacts(): Promise<HostFacts> {
 /** What the configured modules count on of the machine, beyond what they look at themselves. */
 export async function hostNeeds(configuration: Configuration): Promise<HostNeeds> {
   const nbrpc = configuration.modules.get('nbrpc');
-  if (nbrpc === undefined) return { sets: [], ownTables: [], marks: [] };
+  if (nbrpc === undefined) return { sets: [], ownTables: [] };
   const { sinkOf } = await import('../nbrpc/index.ts');
-  const sink = sinkOf(nbrpc.config as NbrpcConfig);
+  const config = nbrpc.config as NbrpcConfig;
+  const { on_stop: onStop } = config;
+  const sink = sinkOf(config);
   if (sink.kind === 'table') {
-    const { name, mark, mask } = sink.table;
-    return { sets: [], ownTables: [{ family: 'inet', name }], marks: [{ mark, mask }] };
+    const { name, mark, mask, mark_forwarded, mark_own, exempt_source_ports } = sink.table;
+    const marks = mark_forwarded || mark_own ? { mark, mask } : undefined;
+    const exemptPorts = mark_own ? exempt_source_ports : undefined;
+    return { sets: [], ownTables: [{ family: 'inet', name, onStop, marks, exemptPorts }] };
   }
   const { family, table } = sink.sets;
-  return { sets: foreignSets(sink).map((set) => ({ ...set, family, table })), ownTables: [], marks: [] };
+  return { sets: foreignSets(sink).map((set) => ({ ...set, family, table, onStop })), ownTables: [] };
 }
 
 /** What every run of the drop-in `netsteward nbrpc` needs. */

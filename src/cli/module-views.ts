@@ -10,6 +10,13 @@ const views: Partial<Readonly<Record<ModuleName, View>>> = {
   nbrpc: (detail, now) => renderNbrpc(detail as RunningDetail, now),
 };
 
+/** No lines where the picture is not of the shape that this version knows: then the module's summary has to do. */
 export function renderDetail(name: ModuleName, detail: unknown, now: number): readonly string[] {
-  return views[name]?.(detail, now) ?? [];
+  // The name and the picture come from a socket.
+  if (!Object.hasOwn(views, name)) return [];
+  try {
+    return views[name]?.(detail, now) ?? [];
+  } catch {
+    return [];
+  }
 }

@@ -27,6 +27,10 @@ export async function runNbrpc(flags: NbrpcFlags, to: Terminal): Promise<ExitCod
     return badSetting;
   }
   const time = zoneTime(flags.tz);
+  if (flags.replayLog !== undefined) {
+    const { replayLog } = await import('./nbrpc-replay-log.ts');
+    return replayLog(flags.replayLog, flags, settings, time, to);
+  }
   const readOnly = flags.printState === true || settings.zones.length > 0 || flags.debugCurlCmd === true;
   if (!readOnly && flags.failingChecks !== true && flags.checkListFile.length === 0) {
     throw usage('name at least one check list with -f PATH');
@@ -37,13 +41,13 @@ export async function runNbrpc(flags: NbrpcFlags, to: Terminal): Promise<ExitCod
   let store = open();
   try {
     if (flags.printState === true) {
-      const width = to.columns === undefined ? 110 : Math.max(20, to.columns - 16);
-      to.out(printState(store.state, { time, width }));
+      to.out(printState(store.state, { time, width: widthOf(to) }));
       return exitCodes.ok;
     }
     if (settings.zones.length > 0) {
-      const random = (): number => randomInt(2 ** 32) / 2 ** 32;
-      to.out(printZone(store.state, settings.zones, settings.defaultPolicy, settings.zoneFormat, random));
+      const serial = Math.floor(settings.now ?? clock.now() / 1000);
+      const shape = { format: settings.zoneFormat, random: () => randomInt(2 ** 32) / 2 ** 32, serial };
+      to.out(printZone(store.state, settings.zones, settings.defaultPolicy, shape));
       return exitCodes.ok;
     }
     if (flags.debugCurlCmd === true) {
@@ -66,6 +70,11 @@ export async function runNbrpc(flags: NbrpcFlags, to: Terminal): Promise<ExitCod
   } finally {
     store.close();
   }
+}
+
+/** Of printed lines. */
+export function widthOf({ columns }: Terminal): number {
+  return columns === undefined ? 110 : Math.max(20, columns - 16);
 }
 
 function hooksOf(flags: NbrpcFlags, settings: NbrpcSettings, to: Terminal, clock: Clock): Hooks {

@@ -2,7 +2,7 @@
 import { NetstewardError } from '../core/errors.ts';
 import { type Policy, parsePolicy } from '../nbrpc/policy-spec.ts';
 import type { Limits, Timers } from '../nbrpc/settings.ts';
-import { parseZoneSpec, type ZoneFormat, type ZoneSpec } from '../nbrpc/zone.ts';
+import { parseZoneSpec, type ZoneFormat, type ZoneSpec, zoneFormats } from '../nbrpc/zone.ts';
 import type { NbrpcFlags } from './nbrpc.ts';
 
 /** nbrpc.py ends with this where a timer or limit is wrong, and a unit file may know it. */
@@ -43,10 +43,10 @@ export function parseSettings(flags: NbrpcFlags): NbrpcSettings {
   const i = parsePairs('-i', flags.interval, intervals);
   const t = parsePairs('-t', flags.timeout, timeouts);
   const l = parsePairs('-l', flags.limit, limits);
-  const policy = parsePolicy(flags.checkListDefaultPolicy);
+  const policy = parsePolicy(flags.checkListDefaultPolicy ?? 'af-all');
   if (!policy.ok) throw usage(`-p: ${policy.message}`);
-  const { zoneFormat } = flags;
-  if (zoneFormat !== 'unbound' && zoneFormat !== 'hosts') throw usage('-z must be unbound or hosts');
+  const zoneFormat = zoneFormats.find((format) => format === flags.zoneFormat);
+  if (zoneFormat === undefined) throw usage(`-z must be one of ${zoneFormats.join(', ')}`);
   return {
     intervals: i,
     timeouts: t,
@@ -74,7 +74,7 @@ function parsePairs<Values extends Readonly<Record<string, number>>>(
   const values: Record<string, number> = { ...defaults };
   for (const pair of pairs) {
     const equals = pair.indexOf('=');
-    const name = (equals < 0 ? pair : pair.slice(0, equals)).trim().replaceAll('-', '_');
+    const name = nameOf(pair);
     const text = equals < 0 ? '' : pair.slice(equals + 1).trim();
     if (!Object.hasOwn(defaults, name)) {
       throw new BadSetting('usage', `${flag} ${pair}: unknown name; one of ${Object.keys(defaults).join(', ')}`);
@@ -87,6 +87,16 @@ function parsePairs<Values extends Readonly<Record<string, number>>>(
     values[name] = Number(text);
   }
   return values as Values;
+}
+
+function nameOf(pair: string): string {
+  const equals = pair.indexOf('=');
+  return (equals < 0 ? pair : pair.slice(0, equals)).trim().replaceAll('-', '_');
+}
+
+/** Which of -i, -t and -l were given. */
+export function givenNames(flags: NbrpcFlags): ReadonlySet<string> {
+  return new Set([...flags.interval, ...flags.timeout, ...flags.limit].map(nameOf));
 }
 
 function count(flag: string, text: string): number {

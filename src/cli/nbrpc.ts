@@ -6,7 +6,8 @@ import { print, printError } from './output.ts';
 export interface NbrpcFlags {
   readonly checkListFile: readonly string[];
   readonly db: string;
-  readonly checkListDefaultPolicy: string;
+  /** Absent: af-all. */
+  readonly checkListDefaultPolicy?: string;
   readonly updateAll?: true;
   readonly syncOnStart?: true;
   readonly printState?: true;
@@ -25,6 +26,7 @@ export interface NbrpcFlags {
   readonly debug?: true;
   readonly debugCurlCmd?: true;
   readonly replay?: string;
+  readonly replayLog?: string;
   readonly now?: string;
   readonly tz?: string;
 }
@@ -55,7 +57,7 @@ export function registerNbrpc(program: Command, to: Terminal = terminal): void {
       [],
     )
     .option('-d, --db <path>', 'state file', 'nbrpc.db')
-    .option('-p, --check-list-default-policy <spec>', 'policy of hosts that name none', 'af-all')
+    .option('-p, --check-list-default-policy <spec>', 'policy of hosts that name none (default: "af-all")')
     .option('-U, --update-all', 'force all checks in the first pass')
     .option('-S, --sync-on-start', 'tell the full policy in the first pass, changed or not')
     .option('-P, --print-state', 'print the state and exit')
@@ -63,7 +65,7 @@ export function registerNbrpc(program: Command, to: Terminal = terminal): void {
     .option('-F, --failing-checks', 'check what fails over this (the other) route, to tell what is down everywhere')
     .option('-n, --force-n-checks <n>', 'make n forced checks and exit')
     .option('-Z, --zone-for <spec>', '[PREFIX]REGEX: print zones of these hosts and exit (repeatable)', collect, [])
-    .option('-z, --zone-format <format>', 'unbound or hosts', 'unbound')
+    .option('-z, --zone-format <format>', 'unbound, hosts, dnsmasq or rpz', 'unbound')
     .option('-i, --interval <name=seconds>', 'set an interval (repeatable)', collect, [])
     .option('-t, --timeout <name=seconds>', 'set a time-out (repeatable)', collect, [])
     .option('-l, --limit <name=n>', 'set a limit (repeatable)', collect, [])
@@ -74,6 +76,7 @@ export function registerNbrpc(program: Command, to: Terminal = terminal): void {
     .option('--debug', 'tell more')
     .option('--debug-curl-cmd', 'print how each check could be made by hand, and exit')
     .option('--replay <file>', 'rehearse: answers and results come from this file')
+    .option('--replay-log <file>', 'play a state log again, with the -p, -i, -t and -l given here, and exit')
     .option('--now <seconds>', 'rehearse: the time, seconds since the epoch')
     .option('--tz <zone>', 'time zone of printed times')
     .addHelpText(

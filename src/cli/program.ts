@@ -4,6 +4,7 @@ import { exitCodes } from '../core/exit-codes.ts';
 import { registerCheck } from './check.ts';
 import { registerCompletion } from './completion.ts';
 import { exitCodeOf, failureText } from './failure.ts';
+import { registerHelp } from './help.ts';
 import { registerLab } from './lab.ts';
 import { registerNbrpc } from './nbrpc.ts';
 import { registerNftAgent } from './nft-agent.ts';
@@ -19,7 +20,6 @@ export function buildProgram(): Command {
     .description("Keeps a Linux router's or server's network policy true while the world under it moves.")
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'explain a command')
-    .addHelpCommand(new Command('help').argument('[command]').description('explain a command').helpGroup('More:'))
     .showHelpAfterError('(see --help)')
     .configureOutput({ writeOut: print, writeErr: printError })
     .exitOverride()
@@ -43,6 +43,7 @@ Exit codes: 0 fine, 1 failed, 64 the command line is wrong, 78 the configuration
   registerLab(program);
   registerNftAgent(program);
   registerCompletion(program);
+  registerHelp(program, buildProgram);
   return program;
 }
 

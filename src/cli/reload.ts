@@ -2,6 +2,9 @@
 import type { Command } from 'commander';
 import { addSocketOption, type SocketOptions } from './socket-option.ts';
 
+/** Milliseconds: each module may take some seconds to give back what it holds and to take the new. */
+const patience = 60_000;
+
 export function registerReload(program: Command): void {
   addSocketOption(program.command('reload'))
     .summary('make the running netsteward read its configuration again')
@@ -18,16 +21,18 @@ Example:
   $ netsteward check && netsteward reload`,
     )
     .action(async ({ socket }: SocketOptions) => {
-      const [{ askControl }, { print, printError }, { exitCodes }] = await Promise.all([
-        import('./control-client.ts'),
-        import('./output.ts'),
-        import('../core/exit-codes.ts'),
-      ]);
-      const { body } = await askControl(socket, 'POST', '/reload');
-      const record = body as { readonly ok?: boolean; readonly problems?: readonly string[] };
-      if (record.ok === true) return print('The new configuration is in force.\n');
-      printError(`${(record.problems ?? ['no reason was given']).join('\n')}\n`);
-      printError('The old configuration stays in force.\n');
+      const [{ askControl }, { reloadRecordOf }, { print, printError }, { printable }, { exitCodes }] =
+        await Promise.all([
+          import('./control-client.ts'),
+          import('./control-shapes.ts'),
+          import('./output.ts'),
+          import('../core/printable.ts'),
+          import('../core/exit-codes.ts'),
+        ]);
+      const answer = await askControl({ socket, method: 'POST', path: '/reload', limit: patience });
+      const { ok, problems } = reloadRecordOf(socket, answer);
+      if (ok) return print('The new configuration is in force.\n');
+      printError(`${problems.map(printable).join('\n')}\nThe old configuration stays in force.\n`);
       process.exitCode = exitCodes.config;
     });
 }

@@ -1,5 +1,5 @@
 /** The option by which `status` and `reload` find the running netsteward. */
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { defaultControlSocket } from '../supervisor/defaults.ts';
 
 export interface SocketOptions {
@@ -10,6 +10,12 @@ export function addSocketOption(command: Command): Command {
   return command.addOption(
     new Option('--socket <path>', 'control.socket of the running netsteward')
       .env('NETSTEWARD_SOCKET')
-      .default(defaultControlSocket),
+      .default(defaultControlSocket)
+      .argParser(notEmpty),
   );
+}
+
+function notEmpty(path: string): string {
+  if (path === '') throw new InvalidArgumentError('It must not be empty.');
+  return path;
 }

@@ -6,6 +6,9 @@ interface StatusOptions extends SocketOptions {
   readonly json?: true;
 }
 
+/** Milliseconds; a status costs no I/O. */
+const patience = 10_000;
+
 export function registerStatus(program: Command): void {
   addSocketOption(program.command('status'))
     .summary('show what is rerouted, since when and why')
@@ -23,17 +26,17 @@ Examples:
   $ netsteward status --json | jq '.modules[].health.summary'`,
     )
     .action(async ({ socket, json }: StatusOptions) => {
-      const [{ askControl }, { renderStatus }, { print, printJson }, { NetstewardError }] = await Promise.all([
+      const [{ askControl }, { statusOf }, { renderStatus }, { print, printJson }, { exitCodes }] = await Promise.all([
         import('./control-client.ts'),
+        import('./control-shapes.ts'),
         import('./status-view.ts'),
         import('./output.ts'),
-        import('../core/errors.ts'),
+        import('../core/exit-codes.ts'),
       ]);
-      const { status, body } = await askControl(socket, 'GET', '/status');
-      if (status !== 200) throw new NetstewardError('control-failed', `${socket} answered with status ${status}`);
-      const report = body as Parameters<typeof renderStatus>[0];
-      if (json) printJson(body);
+      const answer = await askControl({ socket, method: 'GET', path: '/status', limit: patience });
+      const report = statusOf(socket, answer);
+      if (json) printJson(answer.body);
       else print(renderStatus(report));
-      if (!report.ready) process.exitCode = 1;
+      if (!report.ready) process.exitCode = exitCodes.failure;
     });
 }

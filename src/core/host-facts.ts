@@ -67,6 +67,19 @@ export interface KernelFacts {
   readonly cgroup2: string | undefined;
 }
 
+export interface ReversePathFacts {
+  /** `net.ipv4.conf.NAME.rp_filter` by interface, `all` and `default` among them: 0 off, 1 strict (RFC 3704), 2 loose. */
+  readonly filters: ReadonlyMap<string, number>;
+  /** `net.ipv4.conf.all.src_valid_mark`: the filter looks at a packet's mark too. */
+  readonly looksAtMark: boolean;
+}
+
+/** Both included. */
+export interface PortRangeFact {
+  readonly first: number;
+  readonly last: number;
+}
+
 export interface HostFacts {
   /** Such as `1.0.6`. */
   readonly nftVersion: Fact<string>;
@@ -74,7 +87,14 @@ export interface HostFacts {
   readonly kernel: KernelFacts;
   readonly routing4: Fact<RoutingFacts>;
   readonly routing6: Fact<RoutingFacts>;
+  /** IPv6 has no such filter of the kernel's own. */
+  readonly reversePath: Fact<ReversePathFacts>;
+  /** `net.ipv4.ip_local_port_range`: from where the kernel takes ports for connections (of IPv6 too). */
+  readonly localPorts: Fact<PortRangeFact>;
 }
+
+/** What stays in the kernel when netsteward stops. */
+export type OnStopNeed = 'keep' | 'flush';
 
 /** What the configuration of the modules counts on. */
 export interface HostNeeds {
@@ -84,9 +104,18 @@ export interface HostNeeds {
     readonly table: string;
     readonly name: string;
     readonly type: string;
+    readonly onStop: OnStopNeed;
   }[];
-  /** Tables that netsteward makes itself. */
-  readonly ownTables: readonly { readonly family: string; readonly name: string }[];
-  /** Marks by which the administrator's `ip rule` finds the tunnel. */
-  readonly marks: readonly { readonly mark: number; readonly mask: number }[];
+  readonly ownTables: readonly OwnTableNeed[];
+}
+
+/** A table that netsteward makes itself. */
+export interface OwnTableNeed {
+  readonly family: string;
+  readonly name: string;
+  readonly onStop: OnStopNeed;
+  /** The mark by which the administrator's `ip rule` finds the tunnel; undefined: nothing is marked. */
+  readonly marks: { readonly mark: number; readonly mask: number } | undefined;
+  /** Source ports of netsteward's own checks, which the table leaves alone; undefined: none are told apart so. */
+  readonly exemptPorts: PortRangeFact | undefined;
 }

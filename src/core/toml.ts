@@ -20,7 +20,7 @@ export interface Place {
 export interface TomlDocument {
   readonly value: ConfigTable;
   /** The place of the value at this path; of its nearest known ancestor where it has none (a missing key). Undefined: the whole file. */
-  placeOf(path: TomlPath): Place | undefined;
+  readonly placeOf: (path: TomlPath) => Place | undefined;
 }
 
 /**

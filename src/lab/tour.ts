@@ -33,6 +33,9 @@ news.example
 chat.example:http=200
 `;
 
+/** Control services must be of the lab: nothing else exists there. The one that nobody blocks comes first. */
+const tourControl = [bystander.service, overTls.service];
+
 /** `--set` arguments of `netsteward run`: the example configuration, with the lab's files and with seconds for hours. */
 export function tourOverrides(files: {
   readonly checkList: string;
@@ -40,6 +43,8 @@ export function tourOverrides(files: {
   readonly socket: string;
   readonly caFile: string;
   readonly resolvers: readonly string[];
+  /** Control services; by default the tour's own. */
+  readonly control?: readonly string[];
 }): readonly string[] {
   const settings: Readonly<Record<string, unknown>> = {
     'log.format': 'json',
@@ -50,6 +55,7 @@ export function tourOverrides(files: {
     'nbrpc.resolver.servers': files.resolvers,
     'nbrpc.resolver.timeout': '2s',
     'nbrpc.check.timeout': '2s',
+    'nbrpc.control.services': files.control ?? tourControl,
     'nbrpc.timers.pass': '1s',
     'nbrpc.timers.host_addrs': '1s',
     'nbrpc.timers.addr_state': '2s',

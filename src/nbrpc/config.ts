@@ -3,8 +3,13 @@ import { isAbsolute } from 'node:path';
 import * as v from 'valibot';
 import type { ConfigTable, Parsed } from '../core/module.ts';
 import { duration, integer, parseWith } from '../core/schema.ts';
+import { describeError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
 import { canonicalAddress } from './address.ts';
+import { parseToken } from './check-list.ts';
+import type { ListEntry } from './model.ts';
 import { type Policy, parsePolicy } from './policy-spec.ts';
+import { type ZoneFormat, type ZoneSpec, zoneFormats, zoneSpec } from './zone.ts';
 import { contractLimits, contractTimers, type Timers } from './settings.ts';
 
 const hour = 3_600_000;
@@ -111,6 +116,97 @@ const resolver = v.optional(
   {},
 );
 
+const service = v.pipe(
+  v.string('must be a check-list token such as "example.org:https=200"'),
+  v.rawTransform<string, ListEntry>(({ dataset, addIssue, NEVER }) => {
+    const parsed = /\s/.test(dataset.value) ? undefined : parseToken(dataset.value);
+    if (parsed?.ok && ['https', 'http'].includes(parsed.entry.check.type)) return parsed.entry;
+    const why = parsed === undefined || parsed.ok ? `must be an http or https check, not ${printable(dataset.value)}` : parsed.message;
+    addIssue({ message: why });
+    return NEVER;
+  }),
+);
+
+// Of three networks, with answers that no sign-in page of a hotel gives.
+const controlServices = [
+  'www.google.com:https/generate_204=204',
+  'www.apple.com:https/library/test/success.html=200',
+  'www.debian.org:https=200',
+];
+
+const control = v.optional(
+  v.strictObject({
+    services: v.optional(
+      v.pipe(
+        v.array(service, 'must be a list of check-list tokens; [] for none'),
+        v.maxLength(16, 'must name at most 16 services'),
+      ),
+      controlServices,
+    ),
+  }),
+  {},
+);
+
+const stateLog = v.strictObject({
+  file: path,
+  max_size: v.optional(integer(65_536, 1_000_000_000_000), 16_777_216),
+});
+
+const zone = v.strictObject({
+  format: v.picklist(zoneFormats, `must be one of ${zoneFormats.join(', ')}`),
+  file: path,
+  select: v.optional(v.string('must be a regular expression'), ''),
+  flags: v.optional(
+    v.pipe(v.string('must be a text of flags'), v.regex(/^[+*>@%]*$/, 'must be made of the flags + * > @ %')),
+    '',
+  ),
+  reload: v.optional(
+    v.pipe(
+      v.array(
+        v.pipe(v.string('must be a text'), v.check((word) => !word.includes('\0'), 'cannot contain a zero byte')),
+        'must be a list: the program, then its arguments',
+      ),
+      v.minLength(1, 'must name a program'),
+      v.check(([program]) => program !== '', 'must name a program'),
+    ),
+  ),
+  reload_timeout: v.optional(duration(100, hour), '30s'),
+});
+
+const zones = v.optional(
+  v.pipe(
+    v.array(
+      v.pipe(
+        zone,
+        v.rawTransform<v.InferOutput<typeof zone>, ZoneConfig>(({ dataset, addIssue, NEVER }) => {
+          const { select, flags, ...rest } = dataset.value;
+          try {
+            return { ...rest, spec: zoneSpec(flags, select) };
+          } catch (error) {
+            const at = { type: 'object', origin: 'value', input: dataset.value, key: 'select', value: select } as const;
+            addIssue({ message: `must be a regular expression: ${printable(describeError(error))}`, path: [at] });
+            return NEVER;
+          }
+        }),
+      ),
+      'must be tables: [[nbrpc.zone]]',
+    ),
+    v.check((all) => new Set(all.map(({ file }) => file)).size === all.length, 'must name each file only once'),
+  ),
+  [],
+);
+
+/** A file that is kept at the known addresses of some hosts. */
+export interface ZoneConfig {
+  readonly format: ZoneFormat;
+  readonly file: string;
+  readonly spec: ZoneSpec;
+  /** Run after the file has changed: program and arguments. */
+  readonly reload?: readonly string[] | undefined;
+  /** Milliseconds. */
+  readonly reload_timeout: number;
+}
+
 const mark = integer(1, 0xffff_ffff);
 
 const table = v.pipe(
@@ -164,6 +260,9 @@ const schema = v.pipe(
     limits,
     check,
     resolver,
+    control,
+    state_log: v.optional(stateLog),
+    zone: zones,
     table: v.optional(table),
     sets: v.optional(sets),
   }),

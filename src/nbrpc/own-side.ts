@@ -28,8 +28,8 @@ const mostAddresses = 4;
 export class OwnSideGates {
   readonly #ports: OwnSidePorts;
   readonly #settings: OwnSideSettings;
-  /** Whose turn it is to be asked first. */
-  #turn = 0;
+  /** The one that worked last is asked first. */
+  #first: ListEntry | undefined;
 
   constructor(ports: OwnSidePorts, settings: OwnSideSettings) {
     this.#ports = ports;
@@ -41,7 +41,7 @@ export class OwnSideGates {
     const link = await this.#ports.uplink.state();
     if (!link.up) return { ok: false, gate: 'link', reason: link.detail };
     const { services } = this.#settings;
-    const first = services[this.#turn++ % Math.max(1, services.length)];
+    const first = this.#first ?? services[0];
     if (first === undefined) return { ok: true };
     // One request a pass is what the operators of these services see of us; the others are asked only when it fails.
     const tried = [await this.#try(first, signal)];
@@ -49,17 +49,22 @@ export class OwnSideGates {
       const others = services.filter((service) => service !== first);
       tried.push(...(await Promise.all(others.map((service) => this.#try(service, signal)))));
     }
-    if (tried.some(({ works }) => works)) return { ok: true };
+    const working = tried.find(({ works }) => works);
+    if (working !== undefined) {
+      this.#first = working.service;
+      return { ok: true };
+    }
     const gate = tried.some(({ answered }) => answered) ? 'control' : 'resolver';
-    const reasons = tried.map(({ host, reason }) => `${host}: ${reason}`);
+    const reasons = tried.map(({ service, reason }) => `${service.host}: ${reason}`);
     return { ok: false, gate, reason: reasons.join('; ') };
   }
 
-  async #try({ host, check }: ListEntry, signal: AbortSignal): Promise<Trial> {
+  async #try(service: ListEntry, signal: AbortSignal): Promise<Trial> {
+    const { host, check } = service;
     const settings = { timeout: this.#settings.resolveTimeout, filter: true };
     const resolved = await resolveHost(this.#ports.resolver, host, null, settings, signal);
     if (resolved.addresses.length === 0) {
-      return { host, works: false, answered: resolved.answered, reason: unresolved(resolved) };
+      return { service, works: false, answered: resolved.answered, reason: unresolved(resolved) };
     }
     const results = await Promise.all(
       resolved.addresses
@@ -70,12 +75,12 @@ export class OwnSideGates {
       result.kind === 'fail' ? result.reason : result.kind === 'untried' ? result.detail : 'no result',
     );
     const works = results.some(({ kind }) => kind === 'ok');
-    return { host, works, answered: true, reason: [...new Set(reasons)].slice(0, 2).join(', ') };
+    return { service, works, answered: true, reason: [...new Set(reasons)].slice(0, 2).join(', ') };
   }
 }
 
 interface Trial {
-  readonly host: string;
+  readonly service: ListEntry;
   readonly works: boolean;
   /** The resolver said something, even that there is no such name. */
   readonly answered: boolean;

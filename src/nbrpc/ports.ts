@@ -1,7 +1,7 @@
 /** The ports that nbrpc uses, and the values that composition makes them from. */
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
-import type { AddressSets, Files, HttpProbe, Resolver, Store } from '../system/ports.ts';
+import type { AddressSets, Commands, Files, HttpProbe, OutputFiles, Resolver, Store, Uplink } from '../system/ports.ts';
 import type { NameServer, PortRange, Sink } from './config.ts';
 
 export interface ResolverSetup {
@@ -24,6 +24,9 @@ export interface NbrpcHost {
   readonly log: Logger;
   readonly files: Files;
   readonly store: Store;
+  readonly uplink: Uplink;
+  readonly output: OutputFiles;
+  readonly commands: Commands;
   openResolver(setup: ResolverSetup): Closable<Resolver> | Promise<Closable<Resolver>>;
   openProbe(setup: ProbeSetup): Closable<HttpProbe> | Promise<Closable<HttpProbe>>;
   openSets(sink: Sink): AddressSets | Promise<AddressSets>;

@@ -7,14 +7,21 @@ import { WarningBoard } from '../core/warnings.ts';
 import type { AddressSetsStatus } from '../system/ports.ts';
 import { ProbeSource } from './checker.ts';
 import { type NbrpcConfig, sinkOf, timersOf } from './config.ts';
+import { CountedTime } from './counted-time.ts';
 import { closePorts, type LivePorts, openPorts } from './live-ports.ts';
 import { type PassSettings, runPass } from './pass.ts';
+import { OwnSideGates } from './own-side.ts';
 import type { NbrpcHost } from './ports.ts';
 import { wantedSets } from './sets.ts';
 import { HeldSets, sameTable, setNames } from './sink.ts';
 import { type HostStatus, hostStatuses, type NbrpcDetail } from './status.ts';
 import { StateStore } from './store.ts';
+import { StateLog } from './state-log.ts';
+import { ZoneKeeper } from './zone-keeper.ts';
 import { PassTelling } from './telling.ts';
+
+/** Of the pass interval: the most that counts as grace between two passes. */
+const mostIntervals = 3;
 
 /** Codes of errors after which the last good state goes on, and the pass is tried again. */
 const passing = new Set(['state-not-saved', 'state-file-damaged']);
@@ -35,6 +42,10 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   #passes: Reconciler;
   #hosts: readonly HostStatus[] | undefined;
   #blocked = 0;
+  #gates: OwnSideGates;
+  #log: StateLog | undefined;
+  #zones: readonly ZoneKeeper[] = [];
+  #counted = new CountedTime();
   #lastPass: number | undefined;
   #nextPass: number | undefined;
   #queue: Promise<unknown> = Promise.resolve();
@@ -49,6 +60,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     this.#board = board;
     this.#telling = new PassTelling(host.log, board);
     this.#sets = new HeldSets(sinkOf(config), ports.sets, board, host.log);
+    this.#gates = gatesOf(host, config, ports);
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -73,6 +85,10 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
       );
       const running = new RunningNbrpc(host, config, store, ports, board);
       await withSignal(running.#sets.first(running.#contents()), signal);
+      running.#beginLog();
+      running.#openZones();
+      // Names are right again before the first pass, but a state that knows nothing yet must not empty them.
+      if (store.state.size > 0) running.#holdZones();
       running.#passes.request();
       return running;
     } catch (error) {
@@ -121,6 +137,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
       await closePorts(this.#ports, 'none');
     } finally {
       this.#store.close();
+      await this.#closeOutputs();
       this.#settle.resolve();
     }
   }
@@ -141,6 +158,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
       }
       if (handover) await before.sets.close('keep');
       ports = await openPorts(this.#host, next, newSink ? undefined : before.ports.sets);
+      this.#gates = gatesOf(this.#host, next, ports);
       this.#config = next;
       this.#store = store;
       this.#ports = ports;
@@ -153,6 +171,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
       this.#store = before.store;
       this.#ports = before.ports;
       this.#sets = before.sets;
+      this.#gates = gatesOf(this.#host, before.config, before.ports);
       if (ports !== undefined) await closePorts(ports, newSink ? (handover ? 'keep' : 'flush') : 'none');
       if (store !== before.store) store.close();
       if (handover) await this.#takeBack();
@@ -161,8 +180,46 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     }
     await closePorts(before.ports, newSink && !handover ? 'flush' : 'none');
     if (store !== before.store) before.store.close();
+    await this.#closeOutputs();
+    this.#beginLog();
+    this.#openZones();
     this.#apply();
     this.#restart();
+  }
+
+  async #closeOutputs(): Promise<void> {
+    await this.#log?.close();
+    await Promise.all(this.#zones.map((zone) => zone.close()));
+  }
+
+  #openZones(): void {
+    const { output: files, commands, clock } = this.#host;
+    this.#board.clearOthers('zone-not-written', new Set());
+    this.#board.clearOthers('zone-not-reloaded', new Set());
+    const shared = { files, commands, clock, board: this.#board, log: this.#host.log };
+    this.#zones = this.#config.zone.map((zone) => new ZoneKeeper(zone, shared));
+  }
+
+  #beginLog(): void {
+    const { state_log: log } = this.#config;
+    this.#log = undefined;
+    this.#board.clearOthers('state-log-failing', new Set());
+    if (log === undefined) return;
+    this.#log = new StateLog({
+      files: this.#host.output,
+      path: log.file,
+      maxSize: log.max_size,
+      settings: passSettings(this.#config),
+      onState: (reason) => {
+        if (reason === undefined) this.#board.clear('state-log-failing', log.file);
+        else this.#board.raise('state-log-failing', log.file, { file: log.file, reason });
+      },
+    });
+    this.#log.begin(this.#store.state, this.#now());
+  }
+
+  #now(): number {
+    return Math.round(this.#host.clock.now()) / 1000;
   }
 
   /** After a handover of the own table that failed. */
@@ -189,6 +246,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
       maxInterval: interval,
       retry: { first: Math.min(interval, 1000), most: Math.min(interval, 60_000) },
       onError: (error, retryIn) => {
+        this.#counted.ran(0, false);
         this.#nextPass = this.#host.clock.now() + retryIn;
         if (error instanceof NetstewardError && passing.has(error.code)) {
           const reason = error.cause instanceof Error ? error.cause.message : error.message;
@@ -205,18 +263,33 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     const { check } = this.#config;
     const checks = new ProbeSource(probe, { timeout: check.timeout, bodyLimit: check.body_limit });
     const settings = passSettings(this.#config);
-    const mode = { now: Math.round(clock.now()) / 1000, forced: false };
+    const started = clock.monotonic();
+    const mode = {
+      now: this.#now(),
+      forced: false,
+      rewound: true,
+      // A process that was frozen, or a pass that hung, must not make hours of grace pass at once.
+      elapsed: this.#counted.since(started, mostIntervals * this.#config.timers.pass),
+      ownSide: (stopping: AbortSignal) => this.#gates.look(stopping),
+    };
     const report = await runPass({ files, resolver, checks }, this.#store, settings, mode, signal);
+    this.#counted.ran(started, report.ownSide.ok);
     this.#board.clear('state-not-saved', '');
     this.#lastPass = clock.now();
     this.#nextPass = this.#lastPass + this.#config.timers.pass;
     this.#hosts = undefined;
+    this.#log?.tell(report, this.#store.state);
     this.#telling.tell(report, this.#store.state, this.#config.default_policy);
     this.#apply();
   }
 
   #apply(): void {
     this.#sets.hold(this.#contents());
+    this.#holdZones();
+  }
+
+  #holdZones(): void {
+    for (const zone of this.#zones) zone.hold(this.#store.state, this.#config.default_policy);
   }
 
   #contents() {
@@ -228,6 +301,14 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     this.#telling.conflicts(wanted.conflicts);
     return wanted.contents;
   }
+}
+
+function gatesOf(host: NbrpcHost, { check, control, resolver }: NbrpcConfig, ports: LivePorts): OwnSideGates {
+  const checks = new ProbeSource(ports.probe, { timeout: check.timeout, bodyLimit: check.body_limit });
+  return new OwnSideGates(
+    { uplink: host.uplink, resolver: ports.resolver, checks },
+    { services: control.services, resolveTimeout: resolver.timeout },
+  );
 }
 
 export function passSettings(config: NbrpcConfig): PassSettings {

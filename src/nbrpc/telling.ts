@@ -27,6 +27,7 @@ export class PassTelling {
   }
 
   tell(report: PassReport, state: State, defaultPolicy: Policy): void {
+    this.#ownSide(report);
     this.#lists(report);
     this.#names(report, state);
     this.#checks(report);
@@ -47,6 +48,11 @@ export class PassTelling {
     const rest = conflicts.length > shown.length ? ', …' : '';
     const addresses = shown.join(', ') + rest;
     this.#board.raise('address-conflict', '', { count: String(conflicts.length), addresses });
+  }
+
+  #ownSide({ ownSide }: PassReport): void {
+    if (ownSide.ok) this.#board.clear('own-side-broken', '');
+    else this.#board.raise('own-side-broken', '', { gate: ownSide.gate, reason: ownSide.reason });
   }
 
   #lists({ rejected, missing, taken, lists }: PassReport): void {

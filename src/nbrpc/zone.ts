@@ -1,4 +1,5 @@
 /** Zones of the known addresses, as `nbrpc -Z` prints them (pure). */
+import { isIPv4 } from 'node:net';
 import { NetstewardError } from '../core/errors.ts';
 import { familyOf } from './address.ts';
 import { type AddressRecord, type Family, triOfAddress } from './model.ts';
@@ -21,11 +22,17 @@ export interface ZoneSpec {
   readonly filter: Filter | undefined;
 }
 
-export type ZoneFormat = 'unbound' | 'hosts';
+export const zoneFormats = ['unbound', 'hosts', 'dnsmasq', 'rpz'] as const;
+export type ZoneFormat = (typeof zoneFormats)[number];
 
 /** `[PREFIX]REGEX`; throws NetstewardError `usage` for a pattern that is none. */
 export function parseZoneSpec(text: string): ZoneSpec {
   const [, prefix = '', pattern = ''] = /^([+*>@%]*)(.*)$/s.exec(text) ?? [];
+  return zoneSpec(prefix, pattern);
+}
+
+/** The two parts of it by themselves; throws NetstewardError `usage` for a pattern that is none. */
+export function zoneSpec(prefix: string, pattern: string): ZoneSpec {
   const has = (sign: string): boolean => prefix.includes(sign);
   const filter: Filter = {
     // Both families asked for is the same as none.
@@ -49,17 +56,24 @@ function compile(pattern: string): RegExp {
     return new RegExp(source, [...new Set(flags.replace('a', ''))].join(''));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new NetstewardError('usage', `-Z ${pattern}: ${reason}`, { cause: error });
+    throw new NetstewardError('usage', `${pattern}: ${reason}`, { cause: error });
   }
 }
 
-/** `random`: at least 0 and less than 1, for the shuffle. A host that several specs want is there once, with all they want. */
+export interface ZoneShape {
+  readonly format: ZoneFormat;
+  /** At least 0 and less than 1, for the shuffle. */
+  readonly random: () => number;
+  /** Of a response policy zone: larger each time that the content changes (RFC 1982). */
+  readonly serial: number;
+}
+
+/** A host that several specs want is there once, with all they want. */
 export function printZone(
   state: StateView,
   specs: readonly ZoneSpec[],
   fallback: Policy,
-  format: ZoneFormat,
-  random: () => number,
+  { format, random, serial }: ZoneShape,
 ): string {
   const blocks: string[] = [];
   for (const entry of hostsByDomain(state)) {
@@ -70,10 +84,20 @@ export function printZone(
     if (filters.length === 0) continue;
     const addresses = wantedAddresses(entry, filters);
     if (filters.some(({ shuffle }) => shuffle)) shuffleInPlace(addresses, random);
-    blocks.push(format === 'hosts' ? hostsBlock(name, addresses) : unboundBlock(name, addresses));
+    blocks.push(blockOf[format](name, addresses));
   }
-  return blocks.join(format === 'hosts' ? '' : '\n');
+  const head = format === 'rpz' ? rpzHead(serial) : '';
+  return head + blocks.join(format === 'unbound' ? '\n' : '');
 }
+
+type Block = (name: string, addresses: readonly AddressRecord[]) => string;
+
+const blockOf: Readonly<Record<ZoneFormat, Block>> = {
+  unbound: unboundBlock,
+  hosts: hostsBlock,
+  dnsmasq: dnsmasqBlock,
+  rpz: rpzBlock,
+};
 
 function ownFilter({ family, zoneNewest, zoneTri, zoneShuffle }: Policy): Filter {
   return { family, newest: zoneNewest, tri: zoneTri, shuffle: zoneShuffle };
@@ -114,4 +138,23 @@ function unboundBlock(name: string, addresses: readonly AddressRecord[]): string
 
 function hostsBlock(name: string, addresses: readonly AddressRecord[]): string {
   return addresses.map(({ address }) => `${address} ${name}\n`).join('');
+}
+
+const bare = (name: string): string => (name.endsWith('.') ? name.slice(0, -1) : name);
+
+/** dnsmasq(8): nothing of the name is asked elsewhere, as with unbound's static zones. It would not start with a name that it does not like. */
+function dnsmasqBlock(name: string, addresses: readonly AddressRecord[]): string {
+  const host = bare(name);
+  if (addresses.length === 0 || host.includes('=') || isIPv4(host)) return '';
+  return `local=/${host}/\n${addresses.map(({ address }) => `host-record=${host},${address}\n`).join('')}`;
+}
+
+/** A response policy zone (draft-vixie-dnsop-dns-rpz §3): owner names are relative to the zone, so they have no dot at the end. */
+function rpzBlock(name: string, addresses: readonly AddressRecord[]): string {
+  const records = addresses.map(({ address }) => `${bare(name)} ${familyOf(address) === 4 ? 'A' : 'AAAA'} ${address}\n`);
+  return records.join('');
+}
+
+function rpzHead(serial: number): string {
+  return `$TTL 300\n@ SOA localhost. hostmaster.localhost. ${serial} 3600 600 604800 300\n@ NS localhost.\n`;
 }

@@ -1,6 +1,6 @@
 /** netsteward.toml and --set to a typed configuration of every module, or all problems of all of them at once. */
 import { dirname, resolve } from 'node:path';
-import { type Diagnostic, DiagnosticError, type Problem } from '../core/diagnostic.ts';
+import { type Diagnostic, DiagnosticError, formatDiagnostic, type Problem } from '../core/diagnostic.ts';
 import { dottedPath } from '../core/dotted-path.ts';
 import { errnoOf, NetstewardError } from '../core/errors.ts';
 import { type ConfigTable, type ModuleName, moduleNames } from '../core/module.ts';
@@ -187,6 +187,8 @@ class Places {
   }
 }
 
+/** Each once: a schema sees some of the forbidden keys too. */
 function sortByPlace(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  return diagnostics.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  const different = new Map(diagnostics.map((each) => [formatDiagnostic(each), each]));
+  return [...different.values()].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
 }

@@ -1,9 +1,10 @@
 /** The control socket: HTTP over a unix socket, for `netsteward status` and `netsteward reload`. */
-import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
+import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { errnoOf, NetstewardError } from '../core/errors.ts';
+import { fileFailure, makeFolder } from './make-folder.ts';
 import type { ReloadRecord, StatusReport } from './status-report.ts';
 
 export interface ControlTarget {
@@ -27,7 +28,7 @@ const mostBody = 4096;
  */
 export async function openControlSocket(path: string, target: ControlTarget): Promise<ControlSocket> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    makeFolder(dirname(path), 0o755);
     await removeStale(path);
     const server = createServer(bounds, (request, response) => {
       // A failure of one answer must end with that connection.
@@ -38,11 +39,14 @@ export async function openControlSocket(path: string, target: ControlTarget): Pr
     return { close: () => close(server) };
   } catch (error) {
     if (error instanceof NetstewardError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new NetstewardError('control-socket-unusable', `the control socket ${path} cannot be opened: ${reason}`, {
-      remedy: 'Run as a user that may write there, or name another place in control.socket.',
-      cause: error,
-    });
+    throw new NetstewardError(
+      'control-socket-unusable',
+      `the control socket ${path} cannot be opened: ${fileFailure(error)}`,
+      {
+        remedy: 'Run as a user that may write there, or name another place in control.socket.',
+        cause: error,
+      },
+    );
   }
 }
 

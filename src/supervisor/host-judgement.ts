@@ -1,32 +1,20 @@
 /** What the facts about the machine mean for a configuration: the findings of `netsteward check --host` (pure). */
-import type { Fact, HostFacts, HostNeeds, KernelFacts, RoutingFacts, RuleFact, Ruleset } from '../core/host-facts.ts';
+import type { HostFacts, HostNeeds, KernelFacts, Ruleset } from '../core/host-facts.ts';
 import type { Finding } from '../core/module.ts';
-
-const ok = (text: string): Finding => ({ severity: 'ok', text });
-const warning = (text: string, remedy: string): Finding => ({ severity: 'warning', text, remedy });
-const error = (text: string, remedy: string): Finding => ({ severity: 'error', text, remedy });
+import { error, ok, warning } from './finding.ts';
+import { judgeRouting } from './host-routing.ts';
+import { judgeStop } from './host-stop.ts';
+import { knowsOwner, knowsPersist } from './table-flags.ts';
+import { atLeast } from './version-order.ts';
 
 export function judgeHost(facts: HostFacts, needs: HostNeeds): readonly Finding[] {
   return [
     ...judgeNft(facts),
     ...judgeKernel(facts.kernel),
     ...(facts.ruleset.ok ? judgeRuleset(facts.ruleset.value, needs) : []),
-    ...needs.marks.flatMap((mark) => [
-      ...judgeMark('IPv4', 'ip', facts.routing4, mark),
-      ...judgeMark('IPv6', 'ip -6', facts.routing6, mark),
-    ]),
+    ...judgeRouting(facts, needs),
+    ...judgeStop(facts, needs),
   ];
-}
-
-/** Whether dotted version `have` is at least `want`. */
-export function atLeast(have: string, want: string): boolean {
-  const numbers = (text: string): number[] => (text.match(/^\d+(?:\.\d+)*/)?.[0] ?? '0').split('.').map(Number);
-  const [a, b] = [numbers(have), numbers(want)];
-  for (let i = 0; i < Math.max(a.length, b.length); i++) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0);
-    if (difference !== 0) return difference > 0;
-  }
-  return true;
 }
 
 function judgeNft({ nftVersion, ruleset, kernel }: HostFacts): Finding[] {
@@ -45,15 +33,15 @@ function judgeNft({ nftVersion, ruleset, kernel }: HostFacts): Finding[] {
   } else {
     findings.push(ok('the ruleset can be read'));
   }
-  // Owner flag: Linux 5.12, nft 0.9.9; persist: Linux 6.9, nft 1.0.9.
-  if (!atLeast(kernel.release, '5.12') || !atLeast(nftVersion.value, '0.9.9')) {
+  const versions = { kernel: kernel.release, nft: nftVersion.value };
+  if (!knowsOwner(versions)) {
     findings.push(
       warning(
         'tables with an owner are not known here: a flush of the ruleset by others empties the own table for some milliseconds',
         'Linux 5.12 and nft 0.9.9 know them.',
       ),
     );
-  } else if (!atLeast(kernel.release, '6.9') || !atLeast(nftVersion.value, '1.0.9')) {
+  } else if (!knowsPersist(versions)) {
     findings.push(ok('tables with an owner are known (not persistent ones: they want Linux 6.9 and nft 1.0.9)'));
   } else {
     findings.push(ok('tables with an owner are known, persistent ones too'));
@@ -132,59 +120,4 @@ function judgeRuleset(ruleset: Ruleset, needs: HostNeeds): Finding[] {
     }
   }
   return findings;
-}
-
-const hex = (value: number): string => `0x${value.toString(16)}`;
-
-/** The local table is looked up at 0, main at 32766 (ip-rule(8)). */
-const mainPriority = 32766;
-
-function judgeMark(
-  family: string,
-  command: string,
-  routing: Fact<RoutingFacts>,
-  { mark, mask }: HostNeeds['marks'][number],
-): Finding[] {
-  if (!routing.ok) {
-    const remedy =
-      routing.failure.kind === 'missing-command' ? 'apt-get install iproute2' : `Run \`${command} rule\` by hand.`;
-    return [warning(`${family}: the routing rules cannot be read: ${routing.failure.message}`, remedy)];
-  }
-  const written = `${hex(mark)}/${hex(mask)}`;
-  const rule = routing.value.rules
-    .filter((each) => matches(each, mark) && each.priority < mainPriority)
-    .sort((a, b) => a.priority - b.priority)[0];
-  if (rule?.table === undefined) {
-    return [
-      warning(
-        `${family}: no ip rule before the main table looks at mark ${written}: rerouted traffic goes the direct way`,
-        `${command} rule add fwmark ${written} table 100`,
-      ),
-    ];
-  }
-  const found = `${family}: mark ${written} goes to table ${rule.table}`;
-  const routes = routing.value.routes.filter((route) => route.table === rule.table);
-  const add = `${command} route add default dev TUNNEL table ${rule.table}`;
-  const route = routes.find((each) => each.destination === 'default');
-  if (routes.length === 0) {
-    return [warning(`${found}, which has no route: rerouted traffic goes the direct way`, add)];
-  }
-  if (route === undefined) return [warning(`${found}, which has no default route`, add)];
-  const broken = route.flags.filter((flag) => flag === 'dead' || flag === 'linkdown');
-  if (broken.length > 0) {
-    return [
-      warning(`${found}, whose default route is ${broken.join(', ')}`, `ip link set ${route.device ?? 'TUNNEL'} up`),
-    ];
-  }
-  if (route.type !== 'unicast') {
-    return [warning(`${found}, whose default route is ${route.type}: rerouted traffic is dropped`, add)];
-  }
-  return [ok(`${found}, default route by ${route.device ?? 'a gateway'}`)];
-}
-
-/** Whether packets with exactly this mark meet the rule (fib_rules.c: `(rule->mark ^ mark) & rule->mark_mask`). */
-function matches(rule: RuleFact, mark: number): boolean {
-  if (rule.mark === undefined) return false;
-  const equal = ((rule.mark ^ mark) & rule.mask) === 0;
-  return equal !== rule.not;
 }

@@ -49,6 +49,8 @@ export class ModuleRunner {
   #since: number;
   #restarts = 0;
   #lastError: string | undefined;
+  /** The reason that was told since it last ran: the same one again and again is told once. */
+  #told: string | undefined;
   #loop: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   /** Aborted to end a backoff delay early. */
@@ -172,6 +174,7 @@ export class ModuleRunner {
     const { log, board } = this.#options;
     const running = this.#running ?? (await this.#start());
     board.clear('module-restarting', this.#name);
+    this.#told = undefined;
     this.#enter('running');
     log.info('module-running', { module: this.#name });
     try {
@@ -187,16 +190,27 @@ export class ModuleRunner {
   }
 
   async #waitAfter(error: unknown, delay: number): Promise<void> {
-    const { clock, log, board } = this.#options;
+    const { clock, board } = this.#options;
     const reason = describeError(error);
     this.#lastError = reason;
     this.#enter('waiting');
-    log.error('module-ended', { module: this.#name, reason, restart_in: formatDuration(delay), error });
-    board.raise('module-restarting', this.#name, { module: this.#name, reason, delay: formatDuration(delay) });
+    this.#tell(error, reason, delay);
+    // Not the delay of this very time: the text would change with each try, and be told anew.
+    const longest = `at most ${formatDuration(restartBackoff.most)}`;
+    board.raise('module-restarting', this.#name, { module: this.#name, reason, delay: longest });
     this.#wake = new AbortController();
     const either = AbortSignal.any([this.#abort.signal, this.#wake.signal]);
     await sleep(clock, delay, either).catch(() => undefined);
     this.#restarts += 1;
+  }
+
+  /** The warning says what is wrong, so that a line of its own is for debugging; but where nobody foresaw it, for its stack. */
+  #tell(error: unknown, reason: string, delay: number): void {
+    const { log } = this.#options;
+    const unforeseen = !(error instanceof NetstewardError);
+    const level = unforeseen && reason !== this.#told ? 'error' : 'debug';
+    this.#told = reason;
+    log[level]('module-ended', { module: this.#name, reason, restart_in: formatDuration(delay), error });
   }
 
   async #stop(reason: StopReason): Promise<void> {
@@ -212,7 +226,8 @@ export class ModuleRunner {
       log.error('module-stop-failed', { module: this.#name, reason: describeError(error), error });
     }
     this.#running = undefined;
-    board.clear('module-restarting', this.#name);
+    // At the very end it would read as if all were well again.
+    if (reason !== 'shutdown') board.clear('module-restarting', this.#name);
     this.#enter('stopped');
   }
 

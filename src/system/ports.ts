@@ -75,9 +75,15 @@ export interface Files {
   read(path: string): Promise<Buffer>;
   /** Whether this process may write the file or, where there is none, make it in its folder. Changes nothing; never rejects. */
   writable(path: string): Promise<boolean>;
-  /** Appends, making the file where there is none (mode 0640); gives its size afterwards. Rejects with a Node system error. */
+}
+
+/** Files that a module writes for others to read. All reject with a Node system error. */
+export interface OutputFiles {
+  /** Undefined when there is no such file. */
+  read(path: string): Promise<string | undefined>;
+  /** Appends, making the file where there is none (mode 0640); gives its size afterwards. */
   append(path: string, text: string): Promise<number>;
-  /** Replaces what is at `to`. Rejects with a Node system error. */
+  /** Replaces what is at `to`. */
   rename(from: string, to: string): Promise<void>;
   /** The whole content at once: readers see the old file or the new one, never a part. The mode stays as it was (0644 for a new file). */
   replace(path: string, content: string): Promise<void>;

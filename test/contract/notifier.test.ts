@@ -14,7 +14,7 @@ import { FakeNotifier } from '../fakes/fake-notifier.ts';
 interface Subject {
   readonly notifier: Notifier;
   /** The next `count` messages, each as its assignments. */
-  next(count: number): Promise<readonly Readonly<Record<string, string>>[]>;
+  readonly next: (count: number) => Promise<readonly Readonly<Record<string, string>>[]>;
 }
 
 // Node has no unix datagram sockets, so the listener is Python: one JSON string a line for each datagram.
@@ -40,7 +40,7 @@ async function realSubject(t: TestContext, address: string): Promise<Subject> {
   assert.equal((await iterator.next()).value, 'bound');
   return {
     notifier: sdNotifier({ NOTIFY_SOCKET: address }),
-    async next(count) {
+    next: async (count) => {
       const messages: Readonly<Record<string, string>>[] = [];
       while (messages.length < count) {
         const { value, done } = await iterator.next();

@@ -54,6 +54,8 @@ export class RoutedLab {
         socket: this.socket,
         caFile: lab.caFile,
         resolvers: lab.resolvers,
+        // At no time are all of them blocked.
+        control: options.services.slice(0, 16).map(({ name }) => name),
       }),
       ...(options.set ?? []).flatMap((setting) => ['--set', setting]),
     ];

@@ -1,10 +1,20 @@
 /** Facts about this machine, read by running `nft` and `ip` and by reading /proc: nothing is changed. */
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import type { Fact, FactFailure, HostFacts, KernelFacts, RoutingFacts, Ruleset } from '../../core/host-facts.ts';
+import { errnoOf } from '../../core/errors.ts';
+import type {
+  Fact,
+  FactFailure,
+  HostFacts,
+  KernelFacts,
+  PortRangeFact,
+  ReversePathFacts,
+  RoutingFacts,
+  Ruleset,
+} from '../../core/host-facts.ts';
 import { parseRoutes, parseRules, parseSets, parseTables } from './host-facts-parse.ts';
 
 /** Milliseconds that a listing may take. */
@@ -13,14 +23,16 @@ const patience = 20_000;
 const mostOutput = 256 * 1024 * 1024;
 
 export async function readHostFacts(): Promise<HostFacts> {
-  const [nftVersion, ruleset, kernel, routing4, routing6] = await Promise.all([
+  const [nftVersion, ruleset, kernel, routing4, routing6, reversePath, localPorts] = await Promise.all([
     readNftVersion(),
     readRuleset(),
     readKernel(),
     readRouting('-4'),
     readRouting('-6'),
+    readReversePath(),
+    readLocalPorts(),
   ]);
-  return { nftVersion, ruleset, kernel, routing4, routing6 };
+  return { nftVersion, ruleset, kernel, routing4, routing6, reversePath, localPorts };
 }
 
 async function readNftVersion(): Promise<Fact<string>> {
@@ -52,6 +64,42 @@ async function readRouting(family: '-4' | '-6'): Promise<Fact<RoutingFacts>> {
   if (!parsedRules.ok) return parsedRules;
   if (!parsedRoutes.ok) return parsedRoutes;
   return { ok: true, value: { rules: parsedRules.value, routes: parsedRoutes.value } };
+}
+
+// Of the network namespace of whoever opens it (proc_sysctl.c, net/sysctl_net.c).
+const ipv4 = '/proc/sys/net/ipv4';
+
+async function readReversePath(): Promise<Fact<ReversePathFacts>> {
+  try {
+    const names = await readdir(`${ipv4}/conf`);
+    const filters = await Promise.all(names.map((name) => readFilter(name)));
+    const looksAtMark = Number(await readFile(`${ipv4}/conf/all/src_valid_mark`, 'utf8')) === 1;
+    return { ok: true, value: { filters: new Map(filters.flat()), looksAtMark } };
+  } catch (error) {
+    return failed(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function readFilter(name: string): Promise<readonly (readonly [string, number])[]> {
+  try {
+    return [[name, Number(await readFile(`${ipv4}/conf/${name}/rp_filter`, 'utf8'))]];
+  } catch (error) {
+    // The interface went away meanwhile.
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function readLocalPorts(): Promise<Fact<PortRangeFact>> {
+  const path = `${ipv4}/ip_local_port_range`;
+  try {
+    const text = await readFile(path, 'utf8');
+    const [, first, last] = /^(\d+)\s+(\d+)\s*$/.exec(text) ?? [];
+    if (first === undefined) return failed(`${path} is ${JSON.stringify(text)}`);
+    return { ok: true, value: { first: Number(first), last: Number(last) } };
+  } catch (error) {
+    return failed(error instanceof Error ? error.message : String(error));
+  }
 }
 
 async function readKernel(): Promise<KernelFacts> {

@@ -55,10 +55,7 @@ export class LinkState implements Uplink {
   }
 
   async state(): Promise<UplinkState> {
-    const [four, six] = await Promise.all([
-      textOf(`${this.#proc}/net/route`),
-      textOf(`${this.#proc}/net/ipv6_route`),
-    ]);
+    const [four, six] = await Promise.all([textOf(`${this.#proc}/net/route`), textOf(`${this.#proc}/net/ipv6_route`)]);
     if (four === undefined && six === undefined) return { up: true };
     // IPv4's file is exact, IPv6's also names the tunnel's table: it counts only where there is no IPv4 at all.
     let devices = defaultDevices4(four ?? '');

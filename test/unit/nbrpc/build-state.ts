@@ -12,7 +12,9 @@ export function policy(text: string): Policy {
 export function hostRecord(name: string, over: Partial<HostRecord> = {}): HostRecord {
   const check = { type: 'https', path: '/', result: '' };
   const times = { checked: 0, changed: 0, failingSince: 0 };
-  return { name, order: 1, check, policy: '', state: null, ...times, reason: '', ...over };
+  const { changed = 0, failingSince = 0 } = over;
+  const counted = { changedCounted: changed, failingCounted: failingSince };
+  return { name, order: 1, check, policy: '', state: null, ...times, ...counted, reason: '', ...over };
 }
 
 export function addressRecord(address: string, over: Partial<AddressRecord> = {}): AddressRecord {

@@ -108,6 +108,47 @@ describe('the [nbrpc] table', () => {
     assert.deepEqual(problems({ sets: { blocked4: 'x', direct4: 'x' } }), ['sets: must name each set only once']);
   });
 
+  it('has control services of three networks, a state log that is off, and no zone', () => {
+    const config = parsed({});
+    assert.equal(new Set(config.control.services.map(({ host }) => host.split('.').slice(-2).join('.'))).size, 3);
+    assert.deepEqual([config.state_log, config.zone], [undefined, []]);
+    assert.deepEqual(parsed({ control: { services: [] } }).control.services, []);
+    assert.deepEqual(parsed({ state_log: { file: '/var/log/x' } }).state_log?.max_size, 16_777_216);
+    const { zone } = parsed({
+      zone: [{ format: 'unbound', file: '/z', select: 'example$', flags: '@>', reload: ['unbound-control', 'reload'] }],
+    });
+    assert.equal(zone[0]?.spec.pattern.source, 'example$');
+    assert.deepEqual(zone[0]?.spec.filter, { family: null, newest: true, tri: true, shuffle: false });
+    assert.deepEqual([zone[0]?.reload, zone[0]?.reload_timeout], [['unbound-control', 'reload'], 30_000]);
+    assert.equal(parsed({ zone: [{ format: 'hosts', file: '/h' }] }).zone[0]?.spec.filter, undefined);
+  });
+
+  it('tells mistakes in control services, state log and zones', () => {
+    assert.deepEqual(
+      problems({
+        control: { services: ['a.example>nosuch', 'a:dns', 'two words', 'b.example'] },
+        state_log: { file: 'relative', max_size: 5 },
+        zone: [
+          { format: 'bind', file: '/z', select: '((', flags: 'x', reload: [] },
+          { format: 'rpz', file: '/y', select: '((' },
+        ],
+      }),
+      [
+        'control.services.0: a.example>nosuch: unknown policy "nosuch": one of af-any, af-all, af-pick, pick, noroute',
+        'control.services.1: must be an http or https check, not a:dns',
+        'control.services.2: must be an http or https check, not two words',
+        'state_log.file: must be an absolute path',
+        'state_log.max_size: must be a whole number from 65536 to 1000000000000',
+        'zone.0.format: must be one of unbound, hosts, dnsmasq, rpz',
+        'zone.0.flags: must be made of the flags + * > @ %',
+        'zone.0.reload: must name a program',
+        'zone.1.select: must be a regular expression: ((: Invalid regular expression: /((/: Unterminated group',
+      ],
+    );
+    const twice = { format: 'hosts', file: '/z' };
+    assert.deepEqual(problems({ zone: [twice, twice] }), ['zone: must name each file only once']);
+  });
+
   it('needs a list, each list once, and a mark within its mask', () => {
     assert.deepEqual(problems({ check_lists: [] }), ['check_lists: must name at least one file']);
     assert.deepEqual(problems({ check_lists: ['/a', '/a'] }), ['check_lists: must name each file only once']);

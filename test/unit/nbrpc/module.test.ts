@@ -7,9 +7,12 @@ import { nbrpcModule } from '../../../src/nbrpc/index.ts';
 import type { RunningDetail } from '../../../src/nbrpc/running.ts';
 import type { AddressSets, AddressSetsStatus, SetContents } from '../../../src/system/ports.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
+import { FakeCommands } from '../../fakes/fake-commands.ts';
 import { FakeFiles } from '../../fakes/fake-files.ts';
 import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
+import { FakeOutputFiles } from '../../fakes/fake-output-files.ts';
 import { FakeResolver } from '../../fakes/fake-resolver.ts';
+import { FakeUplink } from '../../fakes/fake-uplink.ts';
 import { MemoryLog } from '../../fakes/memory-log.ts';
 import { MemoryStore } from '../../fakes/memory-store.ts';
 
@@ -48,6 +51,9 @@ class Bench {
   readonly store = new MemoryStore();
   readonly resolver = new FakeResolver();
   readonly probe = new FakeHttpProbe();
+  readonly uplink = new FakeUplink();
+  readonly output = new FakeOutputFiles();
+  readonly commands = new FakeCommands();
   readonly opened: RecordedSets[] = [];
   nextFailure: Error | undefined;
 
@@ -62,12 +68,15 @@ class Bench {
   }
 
   host() {
-    const { clock, log, files, store, resolver, probe } = this;
+    const { clock, log, files, store, resolver, probe, uplink, output, commands } = this;
     return {
       clock,
       log,
       files,
       store,
+      uplink,
+      output,
+      commands,
       openResolver: () => resolver,
       openProbe: () => probe,
       openSets: (sink: Sink) => {
@@ -88,7 +97,7 @@ class Bench {
 }
 
 function configOf(table: Record<string, unknown> = {}): NbrpcConfig {
-  const parsed = parseNbrpc({ check_lists: ['/a.list'], state: '/s.db', ...table });
+  const parsed = parseNbrpc({ check_lists: ['/a.list'], state: '/s.db', control: { services: [] }, ...table });
   assert.ok(parsed.ok, JSON.stringify(parsed));
   return parsed.config;
 }
@@ -287,6 +296,83 @@ describe('nbrpc', () => {
     await Promise.all([second.stop('shutdown'), second.stop('shutdown')]);
     assert.equal(bench.sets.closed, 'flush');
     assert.equal(bench.clock.waiting, 0);
+  });
+
+  it('marks nothing while its own side is broken, says which gate failed, and counts no grace meanwhile', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.resolver.answer('c.example', '9.9.9.10');
+    const config = configOf({
+      control: { services: ['c.example:https=200'] },
+      timers: { addr_state: '4m', host_addrs: '4m', host_na_state: '1h' },
+    });
+    const running = await bench.start(config);
+    await bench.clock.advance(0);
+    const texts = () => running.health().warnings.map(({ code, text }) => `${code}: ${text}`);
+    assert.deepEqual(texts(), []);
+    bench.probe.blocked('a.example');
+    bench.probe.blocked('c.example');
+    await bench.clock.advance(3 * hour);
+    assert.deepEqual(texts(), [
+      "own-side-broken: this machine's own side does not work (control): c.example: tls reset; the last pass marked nothing",
+    ]);
+    assert.equal(detailOf(running).hosts[0]?.state, 'ok');
+    bench.probe.works('c.example');
+    await bench.clock.advance(hour / 2);
+    assert.deepEqual([texts(), detailOf(running).hosts[0]?.state], [[], 'failing']);
+    bench.uplink.down = 'there is no default route';
+    await bench.clock.advance(5 * hour);
+    assert.match(texts().join(), /\(link\): there is no default route/);
+    bench.uplink.down = undefined;
+    bench.clock.jump(300 * hour);
+    await bench.clock.advance(10 * 60_000);
+    bench.clock.jump(-900 * hour);
+    await bench.clock.advance(10 * 60_000);
+    assert.equal(detailOf(running).hosts[0]?.state, 'failing');
+    await bench.clock.advance(20 * 60_000);
+    assert.equal(detailOf(running).hosts[0]?.state, 'na');
+    assert.equal(bench.sets.held.at(-1), 'blocked4:9.9.9.9 blocked6:');
+    await running.stop('shutdown');
+  });
+
+  it('keeps its zone files and its state log, and warns while they cannot be', async () => {
+    const bench = new Bench('a.example b.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    const config = configOf({
+      zone: [
+        { format: 'hosts', file: '/z', select: '^a', reload: ['reload', 'it'] },
+        { format: 'dnsmasq', file: '/y' },
+      ],
+      state_log: { file: '/l' },
+    });
+    const running = await bench.start(config);
+    assert.equal(bench.output.content.get('/z'), undefined, 'nothing is known yet');
+    await bench.clock.advance(0);
+    assert.equal(bench.output.content.get('/z'), '9.9.9.9 a.example\n');
+    assert.equal(bench.output.content.get('/y'), 'local=/a.example/\nhost-record=a.example,9.9.9.9\n');
+    assert.deepEqual(
+      bench.commands.requests.map(({ argv }) => argv.join(' ')),
+      ['reload it'],
+    );
+    assert.match(bench.output.content.get('/l') ?? '', / a\.example: unknown -> ok\t/);
+    bench.output.failure = 'EROFS';
+    bench.resolver.answer('a.example', '9.9.9.8');
+    await bench.clock.advance(10 * 60_000);
+    const codes = () =>
+      running
+        .health()
+        .warnings.map(({ code, subject }) => `${code} ${subject}`)
+        .filter((text) => !text.startsWith('names'))
+        .sort();
+    assert.deepEqual(codes(), ['state-log-failing /l', 'zone-not-written /y', 'zone-not-written /z']);
+    bench.output.failure = undefined;
+    await bench.clock.advance(4 * 60_000);
+    assert.deepEqual(codes(), []);
+    assert.equal(bench.output.content.get('/z'), '9.9.9.8 a.example\n9.9.9.9 a.example\n');
+    await running.reload(configOf({ zone: [{ format: 'hosts', file: '/x' }] }));
+    await bench.clock.advance(0);
+    assert.equal(bench.output.content.get('/x'), '9.9.9.8 a.example\n9.9.9.9 a.example\n');
+    await running.stop('shutdown');
   });
 
   it('stops in the middle of a pass, saving nothing of it', async () => {

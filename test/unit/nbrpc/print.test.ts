@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { printState, timeFormat } from '../../../src/nbrpc/print.ts';
 import { Replay } from '../../../src/nbrpc/replay.ts';
-import { parseZoneSpec, printZone } from '../../../src/nbrpc/zone.ts';
+import { parseZoneSpec, printZone, type ZoneFormat } from '../../../src/nbrpc/zone.ts';
 import { entry, policy, state } from './build-state.ts';
 
 const all = state(
@@ -47,8 +47,8 @@ a.org [https OK @ 1970-01-01.00:00]:
 });
 
 describe('a zone', () => {
-  const zone = (text: string, format: 'unbound' | 'hosts' = 'hosts') =>
-    printZone(all, [parseZoneSpec(text)], policy('af-all'), format, () => 0);
+  const zone = (text: string, format: ZoneFormat = 'hosts') =>
+    printZone(all, [parseZoneSpec(text)], policy('af-all'), { format, random: () => 0, serial: 7 });
 
   it('takes what its prefixes say, and the flags of the host without any', () => {
     assert.equal(zone('org'), '10.0.0.1 a.org\n9.0.0.1 a.org\n1::1 a.org\n8.0.0.1 a.org\n');
@@ -66,11 +66,29 @@ describe('a zone', () => {
     assert.throws(() => parseZoneSpec('@(('), { code: 'usage' });
   });
 
+  it('has the shapes of dnsmasq and of a response policy zone', () => {
+    assert.equal(
+      zone('*@^a|com', 'dnsmasq'),
+      'local=/b.com/\nhost-record=b.com,1::1\nlocal=/a.org/\nhost-record=a.org,1::1\n',
+    );
+    assert.equal(zone('@com', 'dnsmasq').split('\n')[0], 'local=/b.com/');
+    assert.equal(
+      zone('@com', 'rpz'),
+      '$TTL 300\n@ SOA localhost. hostmaster.localhost. 7 3600 600 604800 300\n@ NS localhost.\n' +
+        'b.com A 1.1.1.1\nb.com A 1.1.1.2\nb.com AAAA 1::1\n',
+    );
+    const odd = state(entry('a=200', {}, '1.1.1.1=ok'), entry('9.9.9.9', {}, '9.9.9.9=ok'), entry('x.y', {}, '1.1.1.1=na'));
+    const print = (format: ZoneFormat): string =>
+      printZone(odd, [parseZoneSpec('>.')], policy('af-all'), { format, random: () => 0, serial: 1 });
+    assert.equal(print('dnsmasq'), '', 'names that it would not start with, and names without an address');
+    assert.equal(print('rpz').split('\n')[3], '9.9.9.9 A 9.9.9.9');
+  });
+
   it('keeps the zone line where no record is left', () => {
     assert.equal(zone('*>@^a', 'unbound'), "local-zone: a.org. static\nlocal-data: 'a.org AAAA 1::1'\n");
     const none = state(entry('x', { state: 'na' }, '1.1.1.1=na'));
     assert.equal(
-      printZone(none, [parseZoneSpec('>.')], policy('af-all'), 'unbound', () => 0),
+      printZone(none, [parseZoneSpec('>.')], policy('af-all'), { format: 'unbound', random: () => 0, serial: 7 }),
       'local-zone: x. static\n',
     );
   });

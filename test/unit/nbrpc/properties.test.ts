@@ -83,7 +83,7 @@ function inputsOf(
       checked.push({ host, address, check, result: outcomes[picks[index] ?? 0] ?? { kind: 'none' } });
     }
   }
-  return { now, lists: [listOf(policies)], resolved, checked, graceless: false };
+  return { now, counted: now, lists: [listOf(policies)], resolved, checked, graceless: false };
 }
 
 interface Moment {

@@ -20,6 +20,7 @@ for (let now = Number(first); ; now++) {
   await store.commit((state) =>
     decide(state, settings, {
       now,
+      counted: now,
       lists: [{ path: '/a.list', kind: 'version', mtime: now, entries, remarks: [] }],
       resolved: [{ host, addresses: [address] }],
       checked: [{ host, address, check, result: { kind: 'fail', reason: 'x'.repeat(3000) } }],

@@ -35,6 +35,7 @@ function pass(now: number, names: readonly string[], result: CheckResult) {
   return (state: State) =>
     decide(state, settings, {
       now,
+      counted: now,
       lists: [list(...names)],
       resolved: names.map((host) => ({ host, addresses: ['1.1.1.1', '2606:4700::1111'] })),
       checked: names.map((host) => ({ host, address: '1.1.1.1', check, result })),
@@ -135,9 +136,9 @@ describe('the state file', () => {
 
     open('newer.db').close();
     const newer = store.open(join(folder, 'newer.db'));
-    newer.exec('PRAGMA user_version = 2');
+    newer.exec('PRAGMA user_version = 3');
     newer.close();
-    assert.throws(() => open('newer.db'), { code: 'state-file-newer', message: /is of version 2, .* up to 1/ });
+    assert.throws(() => open('newer.db'), { code: 'state-file-newer', message: /is of version 3, .* up to 2/ });
 
     const rows = open('rows.db');
     await rows.commit(pass(10, ['a.example'], { kind: 'ok' }));
@@ -157,6 +158,22 @@ describe('the state file', () => {
     const before = await readFile(join(folder, 'cut.db'));
     assert.throws(() => open('cut.db'), { code: /state-file-(unusable|not-sqlite|damaged)/ });
     assert.deepEqual(await readFile(join(folder, 'cut.db')), before);
+  });
+
+  it('of the version before is taken over, its times counting as they were', async () => {
+    const first = open('older.db');
+    await first.commit(pass(10, ['a.example'], { kind: 'fail', reason: 'tls reset' }));
+    first.close();
+    const older = store.open(join(folder, 'older.db'));
+    for (const column of ['changed_counted', 'failing_counted']) older.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
+    older.exec('DROP TABLE timeline; PRAGMA user_version = 1');
+    older.close();
+    const taken = open('older.db');
+    const record = taken.state.host('a.example')?.record;
+    assert.deepEqual([record?.state, record?.changed, record?.changedCounted], ['na', 10, 10]);
+    assert.deepEqual([record?.failingCounted, taken.state.timeline], [10, { counted: 0, lost: 0 }]);
+    taken.close();
+    open('older.db').close();
   });
 
   it('of zero bytes is a new one', async () => {

@@ -67,7 +67,7 @@ describe('a checked address', () => {
 
 const grace = { ok: 1000, na: 500 };
 const decide = (host: Partial<HostRecord>, text: string, now: number, spec = 'af-all', map = addresses(text)) =>
-  decidedHost(hostRecord('a', host), map, policy(spec), now, grace);
+  decidedHost(hostRecord('a', host), map, policy(spec), { now, counted: now }, grace);
 const stateOf = (host: Partial<HostRecord>, text: string, now: number): string => {
   const { record, reported } = decide(host, text, now);
   return `${record.state}@${record.changed}${reported ? ' reported' : ''}`;
@@ -157,7 +157,7 @@ describe('a host', () => {
     );
     const seen: string[] = [];
     for (let now = 1000; now <= 1550; now += 50) {
-      record = decidedHost(record, map, policy('af-all'), now, grace).record;
+      record = decidedHost(record, map, policy('af-all'), { now, counted: now }, grace).record;
       seen.push(`${record.state}@${record.changed}`);
     }
     assert.deepEqual(seen.slice(0, 3), ['failing@1000', 'unstable@1050', 'unstable@1100']);
@@ -169,7 +169,7 @@ describe('a host', () => {
     let record = hostRecord('a', { state: 'failing', changed: 1, failingSince: 1 });
     const map = new Map([...addresses(down)].map(([key, value]) => [key, { ...value, down: 100 }]));
     for (let now = 100; now < 5000; now += 100) {
-      record = decidedHost(record, map, policy('af-all'), now, grace).record;
+      record = decidedHost(record, map, policy('af-all'), { now, counted: now }, grace).record;
       assert.equal(record.state, 'unstable');
     }
   });

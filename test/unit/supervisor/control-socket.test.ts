@@ -37,6 +37,8 @@ async function setUp(t: TestContext, target: Partial<ControlTarget> = {}) {
   return { path, folder, socket };
 }
 
+const ask = (socket: string, method: 'GET' | 'POST', path: string) => askControl({ socket, method, path, limit: 5000 });
+
 const codeIs = (code: string) => (error: unknown) => error instanceof NetstewardError && error.code === code;
 
 /** What comes back for these bytes until the other side closes. */
@@ -55,7 +57,7 @@ function raw(path: string, bytes: string): Promise<string> {
 
 test('GET /status gives the report, and only owner and group may ask', async (t) => {
   const { path } = await setUp(t);
-  const { status, body } = await askControl(path, 'GET', '/status');
+  const { status, body } = await ask(path, 'GET', '/status');
   assert.equal(status, 200);
   assert.deepEqual(body, JSON.parse(JSON.stringify(report)));
   assert.equal(statSync(path).mode & 0o777, 0o660);
@@ -67,8 +69,8 @@ test('POST /reload answers 200 when it was taken and 409 with the problems when 
     { at: 2, ok: false, problems: ['n.toml:1:1: x'] },
   ];
   const { path } = await setUp(t, { reload: async () => answers.shift() ?? assert.fail('asked too often') });
-  assert.equal((await askControl(path, 'POST', '/reload')).status, 200);
-  assert.deepEqual(await askControl(path, 'POST', '/reload'), {
+  assert.equal((await ask(path, 'POST', '/reload')).status, 200);
+  assert.deepEqual(await ask(path, 'POST', '/reload'), {
     status: 409,
     body: { at: 2, ok: false, problems: ['n.toml:1:1: x'] },
   });
@@ -76,10 +78,10 @@ test('POST /reload answers 200 when it was taken and 409 with the problems when 
 
 test('another method or path changes nothing', async (t) => {
   const { path } = await setUp(t, { reload: () => assert.fail('it was reloaded') });
-  assert.equal((await askControl(path, 'GET', '/reload')).status, 405);
-  assert.equal((await askControl(path, 'POST', '/status')).status, 405);
-  assert.equal((await askControl(path, 'POST', '/')).status, 404);
-  assert.equal((await askControl(path, 'POST', '/reload?x')).status, 404);
+  assert.equal((await ask(path, 'GET', '/reload')).status, 405);
+  assert.equal((await ask(path, 'POST', '/status')).status, 405);
+  assert.equal((await ask(path, 'POST', '/')).status, 404);
+  assert.equal((await ask(path, 'POST', '/reload?x')).status, 404);
 });
 
 test('oversize requests and garbage are refused, and the next one is served', async (t) => {
@@ -89,7 +91,7 @@ test('oversize requests and garbage are refused, and the next one is served', as
   assert.match(await raw(path, large), /^HTTP\/1\.1 413 /);
   assert.match(await raw(path, `GET /status HTTP/1.1\r\nX: ${body}\r\n\r\n`), /^HTTP\/1\.1 431 /);
   assert.match(await raw(path, '\0\x01garbage\r\n\r\n'), /^HTTP\/1\.1 400 /);
-  assert.equal((await askControl(path, 'GET', '/status')).status, 200);
+  assert.equal((await ask(path, 'GET', '/status')).status, 200);
 });
 
 test('a failure while answering ends that connection alone', async (t) => {
@@ -101,15 +103,15 @@ test('a failure while answering ends that connection alone', async (t) => {
       return report;
     },
   });
-  await assert.rejects(askControl(path, 'GET', '/status'), codeIs('control-failed'));
-  assert.equal((await askControl(path, 'GET', '/status')).status, 200);
+  await assert.rejects(ask(path, 'GET', '/status'), codeIs('control-failed'));
+  assert.equal((await ask(path, 'GET', '/status')).status, 200);
 });
 
 test('a second instance is refused while the first one listens', async (t) => {
   const { path } = await setUp(t);
   const target = { status: () => report, reload: () => assert.fail('it was reloaded') };
   await assert.rejects(openControlSocket(path, target), codeIs('already-running'));
-  assert.equal((await askControl(path, 'GET', '/status')).status, 200);
+  assert.equal((await ask(path, 'GET', '/status')).status, 200);
 });
 
 test('a socket file that a killed process left is replaced', async (t) => {
@@ -118,12 +120,12 @@ test('a socket file that a killed process left is replaced', async (t) => {
   const dying = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
   assert.equal(spawnSync(process.execPath, ['-e', dying]).signal, 'SIGKILL');
   assert.ok(statSync(path).isSocket());
-  await assert.rejects(askControl(path, 'GET', '/status'), codeIs('not-running'));
+  await assert.rejects(ask(path, 'GET', '/status'), codeIs('not-running'));
   const again = await openControlSocket(path, {
     status: () => report,
     reload: async () => ({ at: 1, ok: true, problems: [] }),
   });
-  assert.equal((await askControl(path, 'GET', '/status')).status, 200);
+  assert.equal((await ask(path, 'GET', '/status')).status, 200);
   await again.close();
   assert.throws(() => statSync(path), /ENOENT/);
 });

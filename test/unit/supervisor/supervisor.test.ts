@@ -1,6 +1,7 @@
 /** The supervisor: starts, restarts, reloads and stops modules; what it tells systemd meanwhile. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NetstewardError } from '../../../src/core/errors.ts';
 import type { ModuleName } from '../../../src/core/module.ts';
 import { type Configuration, parseConfiguration } from '../../../src/supervisor/config.ts';
 import { Supervisor } from '../../../src/supervisor/supervisor.ts';
@@ -68,7 +69,7 @@ test('a crashed module is cleaned up and started again after growing delays, and
   await settle();
   assert.deepEqual(nbrpc.calls, ['start {"a":1}', 'stop restart']);
   assert.deepEqual(codes(), ['module-restarting']);
-  assert.match(supervisor.status().warnings[0]?.text ?? '', /nbrpc ended: first; it starts again in 1s/);
+  assert.match(supervisor.status().warnings[0]?.text ?? '', /nbrpc ended: first; it starts again in at most 1m$/);
   assert.equal(supervisor.status().modules[0]?.state, 'waiting');
   await clock.advance(999);
   assert.equal(nbrpc.calls.length, 2);
@@ -87,6 +88,58 @@ test('a crashed module is cleaned up and started again after growing delays, and
     log.of('module-ended').map((line) => line.fields.reason),
     ['first', 'second', 'third'],
   );
+});
+
+test('a module that cannot start says so once per change of reason, is never ready, and stops at once', async () => {
+  const { supervisor, clock, nbrpc, dyndns, notifier, log, codes } = await setUp(two);
+  const missing = new NetstewardError('set-missing', 'no set blocked4', { remedy: 'Add it.' });
+  const other = new NetstewardError('nft-missing', 'no nft');
+  nbrpc.startErrors = [...Array.from({ length: 5 }, () => missing), ...Array.from({ length: 20 }, () => other)];
+  supervisor.start();
+  // 1 + 2 + 4 + 8 s: the fifth failure.
+  await clock.advance(15_000);
+  assert.equal(nbrpc.calls.length, 5);
+  const texts = (): unknown[] => log.of('warning-raised').map((line) => line.fields.text);
+  const first = 'module nbrpc ended: no set blocked4 (Add it.); it starts again in at most 1m';
+  assert.deepEqual(texts(), [first]);
+  assert.deepEqual(codes(), ['module-restarting']);
+  assert.equal(supervisor.status().warnings[0]?.text, first);
+  assert.match(
+    notifier.valuesOf('STATUS').at(-1) ?? '',
+    /^nbrpc: ended \(no set blocked4 \(Add it\.\)\), starts again; dyndns/,
+  );
+  await clock.advance(600_000);
+  assert.deepEqual(texts(), [first, 'module nbrpc ended: no nft; it starts again in at most 1m']);
+  assert.deepEqual(
+    log.lines.filter((line) => line.level === 'error').map((line) => line.event),
+    ['warning-raised', 'warning-raised'],
+  );
+  assert.deepEqual(notifier.valuesOf('READY'), []);
+  const [status] = supervisor.status().modules;
+  assert.deepEqual([status?.state, status?.lastError], ['waiting', 'no nft']);
+  assert.deepEqual(dyndns.calls, ['start {"b":1}']);
+  await supervisor.stop();
+  assert.equal(clock.waiting, 0);
+  assert.equal(supervisor.status().modules[0]?.state, 'stopped');
+  assert.equal(log.of('warning-cleared').length, 0, 'nothing became better');
+});
+
+test('what nobody foresaw comes with its stack, once per change of reason', async () => {
+  const { supervisor, clock, nbrpc, log } = await setUp('[nbrpc]\n');
+  nbrpc.startErrors = [new TypeError('x'), new TypeError('x'), new TypeError('y')];
+  supervisor.start();
+  await clock.advance(7000);
+  assert.deepEqual(
+    log.of('module-ended').map(({ level, fields }) => [level, fields.reason]),
+    [
+      ['error', 'x'],
+      ['debug', 'x'],
+      ['error', 'y'],
+    ],
+  );
+  nbrpc.crash(new TypeError('y'));
+  await clock.advance(1);
+  assert.equal(log.of('module-ended').at(-1)?.level, 'error', 'it ran meanwhile, so that this is news');
 });
 
 test('a module that ran well for a minute starts again after the first delay', async () => {
