@@ -1,5 +1,4 @@
 /** The one place that makes real adapters and gives them to the modules. */
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
@@ -9,13 +8,14 @@ import type { ModuleName } from '../core/module.ts';
 import type { NbrpcConfig, NbrpcHost, Sink } from '../nbrpc/index.ts';
 import { type BoundModule, bindModule, type ModuleRegistry } from '../supervisor/bound-module.ts';
 import type { Configuration } from '../supervisor/config.ts';
+import { readRegularFile } from '../system/linux/files.ts';
 import { readHostFacts } from '../system/linux/host-facts.ts';
 import type { AgentConfig } from '../system/linux/nft-agent-protocol.ts';
 import { sdNotifier, watchdogInterval } from '../system/linux/sd-notify.ts';
 import type { HttpProbe, Notifier, Resolver } from '../system/ports.ts';
 import { countingOnFolders, makingFolders } from './state-folder.ts';
 
-export const readText = (path: string): Promise<string> => readFile(path, 'utf8');
+export const readText = async (path: string): Promise<string> => (await readRegularFile(path)).toString('utf8');
 
 /** The modules that this version has. `log` is what their ports and they themselves write to. */
 export function composeRegistry(log: Logger): ModuleRegistry {

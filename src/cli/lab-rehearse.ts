@@ -50,10 +50,10 @@ async function rehearse(options: RehearseOptions): Promise<void> {
   print(`netsteward runs in the lab's router with ${printable(options.config)}; hours are seconds here.
 
 In another terminal:
-  npx netsteward status --socket ${rehearsal.socket}
-  npx netsteward lab exec${state} router -- nft list table inet netsteward-nbrpc
-  npx netsteward lab censor${state} news.example sni      (kinds: netsteward lab censor --help; none ends it)
-  npx netsteward lab curl${state} news.example
+  npx --no-install netsteward status --socket ${rehearsal.socket}
+  npx --no-install netsteward lab exec${state} router -- nft list table inet netsteward-nbrpc
+  npx --no-install netsteward lab censor${state} news.example sni      (kinds: netsteward lab censor --help; none ends it)
+  npx --no-install netsteward lab curl${state} news.example
 The check list is ${rehearsal.checkList}
 
 Ready after ${((systemClock.monotonic() - begun) / 1000).toFixed(1)} s. Here is each flip as it happens; Ctrl-C ends everything.

@@ -33,12 +33,20 @@ export function policyHook(value: string, settings: HookSettings): PolicyHook {
 function runCommand(command: string, args: readonly string[], lines: string, settings: HookSettings): Promise<void> {
   const { clock, timeout, kill } = settings;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'inherit', 'inherit'] });
+    // A group of its own, so that what a script has started ends with it.
+    const child = spawn(command, args, { stdio: ['pipe', 'inherit', 'inherit'], detached: true });
+    const end = (name: 'SIGTERM' | 'SIGKILL'): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, name);
+      } catch {
+        // It has ended just now.
+      }
+    };
     let late = false;
     let timer = clock.after(timeout * 1000, () => {
       late = true;
-      child.kill('SIGTERM');
-      timer = clock.after(kill * 1000, () => child.kill('SIGKILL'));
+      end('SIGTERM');
+      timer = clock.after(kill * 1000, () => end('SIGKILL'));
     });
     child.on('error', (error) => {
       timer.cancel();

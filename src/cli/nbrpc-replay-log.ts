@@ -41,7 +41,9 @@ export async function replayLog(
   }
   const [first] = replay.unreadable;
   if (first !== undefined) {
-    to.error(`nbrpc: warning: ${path}:${first}: ${replay.unreadable.length} line(s) could not be read and were left out\n`);
+    to.error(
+      `nbrpc: warning: ${path}:${first}: ${replay.unreadable.length} line(s) could not be read and were left out\n`,
+    );
   }
   if (flags.printState === true) to.out(printState(replay.state, { time, width: widthOf(to) }));
   return exitCodes.ok;

@@ -4,20 +4,30 @@ import type { AddressStatus, HostStatus, RunningDetail } from '../nbrpc/index.ts
 
 export function renderNbrpc(detail: RunningDetail, now: number): readonly string[] {
   const around = detail.hosts.filter((host) => host.rerouted);
-  const wavering = detail.hosts.filter(
-    (host) => !host.rerouted && (host.state === 'failing' || host.state === 'unstable'),
-  );
-  const lines = [
-    `table: ${detail.sets.table ?? 'not there yet'}, ${count(detail.blocked, 'address', 'addresses')} in the sets${nextPass(detail, now)}`,
-  ];
-  if (around.length === 0) lines.push('everything goes direct');
+  const failing = detail.hosts.filter((host) => !host.rerouted && !['ok', 'unknown'].includes(host.state));
+  const addresses = count(detail.blocked, 'address goes', 'addresses go');
+  const lines = [`${home(detail.sets)}: ${addresses} around${nextPass(detail, now)}`];
+  if (detail.hosts.length === 0) lines.push('no services are looked after yet');
+  else if (around.length === 0) lines.push('everything goes direct');
   else lines.push('goes around:', ...around.flatMap((host) => renderHost(host, now)));
-  if (wavering.length > 0) lines.push('fails, still direct:', ...wavering.flatMap((host) => renderHost(host, now)));
+  if (failing.length > 0) lines.push('fails, and goes direct:', ...failing.flatMap((host) => renderHost(host, now)));
   return lines;
 }
 
+const homes: Readonly<Record<NonNullable<RunningDetail['sets']['table']>, string>> = {
+  'owner-persist': 'own table (flags owner, persist)',
+  owner: 'own table (flag owner)',
+  plain: 'own table (without owner)',
+  foreign: 'sets of your ruleset',
+};
+
+function home({ table, connected }: RunningDetail['sets']): string {
+  const what = table === undefined ? 'no table yet' : homes[table];
+  return connected ? what : `${what}, nft-agent is not there`;
+}
+
 function nextPass({ nextPass }: RunningDetail, now: number): string {
-  return nextPass === null ? '' : `, next look in ${formatDuration(Math.max(0, nextPass - now))}`;
+  return nextPass === null ? '' : `; next look in ${formatDuration(Math.max(0, nextPass - now))}`;
 }
 
 function renderHost(host: HostStatus, now: number): string[] {

@@ -1,16 +1,16 @@
 /** The `[nbrpc]` table of netsteward.toml. Durations become milliseconds. */
 import { isAbsolute } from 'node:path';
 import * as v from 'valibot';
-import type { ConfigTable, Parsed } from '../core/module.ts';
-import { duration, integer, parseWith } from '../core/schema.ts';
 import { describeError } from '../core/errors.ts';
+import type { ConfigTable, Parsed } from '../core/module.ts';
 import { printable } from '../core/printable.ts';
+import { duration, integer, parseWith } from '../core/schema.ts';
 import { canonicalAddress } from './address.ts';
 import { parseToken } from './check-list.ts';
 import type { ListEntry } from './model.ts';
 import { type Policy, parsePolicy } from './policy-spec.ts';
-import { type ZoneFormat, type ZoneSpec, zoneFormats, zoneSpec } from './zone.ts';
 import { contractLimits, contractTimers, type Timers } from './settings.ts';
+import { type ZoneFormat, type ZoneSpec, zoneFormats, zoneSpec } from './zone.ts';
 
 const hour = 3_600_000;
 const longest = 10 * 365 * 24 * hour;
@@ -121,7 +121,10 @@ const service = v.pipe(
   v.rawTransform<string, ListEntry>(({ dataset, addIssue, NEVER }) => {
     const parsed = /\s/.test(dataset.value) ? undefined : parseToken(dataset.value);
     if (parsed?.ok && ['https', 'http'].includes(parsed.entry.check.type)) return parsed.entry;
-    const why = parsed === undefined || parsed.ok ? `must be an http or https check, not ${printable(dataset.value)}` : parsed.message;
+    const why =
+      parsed === undefined || parsed.ok
+        ? `must be an http or https check, not ${printable(dataset.value)}`
+        : parsed.message;
     addIssue({ message: why });
     return NEVER;
   }),
@@ -163,7 +166,10 @@ const zone = v.strictObject({
   reload: v.optional(
     v.pipe(
       v.array(
-        v.pipe(v.string('must be a text'), v.check((word) => !word.includes('\0'), 'cannot contain a zero byte')),
+        v.pipe(
+          v.string('must be a text'),
+          v.check((word) => !word.includes('\0'), 'cannot contain a zero byte'),
+        ),
         'must be a list: the program, then its arguments',
       ),
       v.minLength(1, 'must name a program'),

@@ -90,7 +90,13 @@ export function decide(state: StateView, settings: DecideSettings, inputs: PassI
   for (const { host } of byHost(inputs.resolved)) {
     const entry = draft.host(host);
     if (entry === undefined) continue;
-    const move = applyHost(draft, entry, policyOf(entry.record.policy, settings.defaultPolicy), { now, counted }, grace);
+    const move = applyHost(
+      draft,
+      entry,
+      policyOf(entry.record.policy, settings.defaultPolicy),
+      { now, counted },
+      grace,
+    );
     if (move !== undefined) hostMoves.push(move);
   }
 

@@ -19,4 +19,10 @@ export const nbrpcModule: ModuleDefinition<NbrpcConfig, NbrpcHost, NbrpcPrefligh
 };
 
 /** Keys that hold file names, for the supervisor to make absolute. */
-export const nbrpcPaths: readonly string[] = ['check_lists.*', 'state', 'check.ca_file', 'state_log.file', 'zone.*.file'];
+export const nbrpcPaths: readonly string[] = [
+  'check_lists.*',
+  'state',
+  'check.ca_file',
+  'state_log.file',
+  'zone.*.file',
+];

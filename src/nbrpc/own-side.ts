@@ -88,5 +88,7 @@ interface Trial {
 }
 
 function unresolved({ junk, failure }: ResolvedHost): string {
-  return junk.length > 0 ? `answered with ${junk.slice(0, 3).join(', ')}` : `does not resolve: ${failure ?? 'no addresses'}`;
+  return junk.length > 0
+    ? `answered with ${junk.slice(0, 3).join(', ')}`
+    : `does not resolve: ${failure ?? 'no addresses'}`;
 }

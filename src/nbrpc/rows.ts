@@ -2,8 +2,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { NetstewardError } from '../core/errors.ts';
 import type { Database, Statement } from '../system/ports.ts';
-import { hostNameProblem } from './host-name.ts';
 import { freshTimeline } from './counted-time.ts';
+import { hostNameProblem } from './host-name.ts';
 import type { AddressRecord, AddressState, HostRecord, HostState, ListEntry } from './model.ts';
 import { type Changes, type HostEntry, type ListRecord, State } from './state.ts';
 
@@ -16,8 +16,21 @@ export function loadState(database: Database, path: string): State {
 
   const hosts = new Map<number, { record: HostRecord; addresses: Map<string, AddressRecord> }>();
   for (const row of tuples(database, 'hosts', hostColumns)) {
-    const [id, name, type, checkPath, result, policy, state, checked, changed, failingSince, reason, changedCounted, failingCounted] =
-      row as HostRow;
+    const [
+      id,
+      name,
+      type,
+      checkPath,
+      result,
+      policy,
+      state,
+      checked,
+      changed,
+      failingSince,
+      reason,
+      changedCounted,
+      failingCounted,
+    ] = row as HostRow;
     if (hostNameProblem(name) !== undefined) throw damaged(`${JSON.stringify(name)} is no host name`);
     const check = { type, path: checkPath, result };
     const record = { name, order: id, check, policy, state, checked, changed, failingSince, reason };
@@ -54,7 +67,21 @@ function tuples(database: Database, table: string, columns: string): unknown[] {
   return JSON.parse(String(row?.rows ?? '[]')) as unknown[];
 }
 
-type HostRow = [number, string, string, string, string, string, HostState | null, number, number, number, string, number, number];
+type HostRow = [
+  number,
+  string,
+  string,
+  string,
+  string,
+  string,
+  HostState | null,
+  number,
+  number,
+  number,
+  string,
+  number,
+  number,
+];
 type AddressRow = [number, number, string, AddressState | null, string, number, number, number, number, string, number];
 type ListRow = [string, number, number | null];
 type EntryRow = [string, number, string, string, string, string, string];
@@ -140,7 +167,19 @@ export class ChangeWriter {
   #writeHost(before: HostEntry | undefined, after: HostEntry): void {
     const { record } = after;
     if (record !== before?.record) {
-      const { order, name, check, policy, state, checked, changed, failingSince, reason, changedCounted, failingCounted } = record;
+      const {
+        order,
+        name,
+        check,
+        policy,
+        state,
+        checked,
+        changed,
+        failingSince,
+        reason,
+        changedCounted,
+        failingCounted,
+      } = record;
       const times = [checked, changed, failingSince, reason, changedCounted, failingCounted] as const;
       const checkValues = [check.type, check.path, check.result] as const;
       this.#putHost.run(order, name, ...checkValues, policy, state, ...times);

@@ -9,16 +9,16 @@ import { ProbeSource } from './checker.ts';
 import { type NbrpcConfig, sinkOf, timersOf } from './config.ts';
 import { CountedTime } from './counted-time.ts';
 import { closePorts, type LivePorts, openPorts } from './live-ports.ts';
-import { type PassSettings, runPass } from './pass.ts';
 import { OwnSideGates } from './own-side.ts';
+import { type PassSettings, runPass } from './pass.ts';
 import type { NbrpcHost } from './ports.ts';
 import { wantedSets } from './sets.ts';
 import { HeldSets, sameTable, setNames } from './sink.ts';
+import { StateLog } from './state-log.ts';
 import { type HostStatus, hostStatuses, type NbrpcDetail } from './status.ts';
 import { StateStore } from './store.ts';
-import { StateLog } from './state-log.ts';
-import { ZoneKeeper } from './zone-keeper.ts';
 import { PassTelling } from './telling.ts';
+import { ZoneKeeper } from './zone-keeper.ts';
 
 /** Of the pass interval: the most that counts as grace between two passes. */
 const mostIntervals = 3;

@@ -28,11 +28,7 @@ export class State implements StateView {
   readonly #lists: Map<string, ListRecord>;
   #timeline: Timeline;
 
-  constructor(
-    hosts: Iterable<HostEntry> = [],
-    lists: Iterable<ListRecord> = [],
-    timeline: Timeline = freshTimeline,
-  ) {
+  constructor(hosts: Iterable<HostEntry> = [], lists: Iterable<ListRecord> = [], timeline: Timeline = freshTimeline) {
     this.#timeline = timeline;
     this.#hosts = new Map([...hosts].map((entry) => [entry.record.name, entry]));
     this.#lists = new Map([...lists].map((list) => [list.path, list]));

@@ -56,8 +56,7 @@ export class ZoneKeeper {
 
   #start(): void {
     if (this.#running !== undefined || this.#closing) return;
-    this.#running = this.#work()
-      .finally(() => (this.#running = undefined));
+    this.#running = this.#work().finally(() => (this.#running = undefined));
   }
 
   async #work(): Promise<void> {

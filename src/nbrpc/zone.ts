@@ -151,7 +151,9 @@ function dnsmasqBlock(name: string, addresses: readonly AddressRecord[]): string
 
 /** A response policy zone (draft-vixie-dnsop-dns-rpz §3): owner names are relative to the zone, so they have no dot at the end. */
 function rpzBlock(name: string, addresses: readonly AddressRecord[]): string {
-  const records = addresses.map(({ address }) => `${bare(name)} ${familyOf(address) === 4 ? 'A' : 'AAAA'} ${address}\n`);
+  const records = addresses.map(
+    ({ address }) => `${bare(name)} ${familyOf(address) === 4 ? 'A' : 'AAAA'} ${address}\n`,
+  );
   return records.join('');
 }
 

@@ -18,7 +18,14 @@ export interface ControlSocket {
 }
 
 // Nothing that a client of this socket sends has to be large or slow.
-const bounds = { maxHeaderSize: 8192, requestTimeout: 5000, headersTimeout: 5000, keepAliveTimeout: 1000 };
+const bounds = {
+  maxHeaderSize: 8192,
+  requestTimeout: 5000,
+  headersTimeout: 5000,
+  keepAliveTimeout: 1000,
+  // How often Node looks whether these are over: 30 s by default.
+  connectionsCheckingInterval: 1000,
+};
 const mostConnections = 32;
 const mostBody = 4096;
 

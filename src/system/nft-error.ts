@@ -44,6 +44,12 @@ const signs: readonly (readonly [NftRefusal, RegExp])[] = [
 export function nftErrorFrom(output: string): NftError {
   const lines = output.trim().split('\n').slice(0, 12);
   const text = printableLines(lines.map((line) => (line.length > 200 ? `${line.slice(0, 200)}…` : line)).join('\n'));
+  // The kernel says ENFILE when a set has as many elements as its `size` allows (net/netfilter/nf_tables_api.c).
+  if (/Too many open files in system/.test(output)) {
+    return new NftError('other', 'the set is full: more addresses than its "size" allows', {
+      remedy: 'Give the set a larger size in the ruleset, or none.',
+    });
+  }
   const refusal = signs.find(([, sign]) => sign.test(output))?.[0] ?? 'other';
   return new NftError(refusal, text === '' ? 'nft failed without a message' : text);
 }

@@ -48,6 +48,8 @@ export type NftOperation =
   | { readonly op: 'flush-set'; readonly table: NftTable; readonly set: string }
   | ElementsOperation
   | { readonly op: 'list-tables' }
+  /** All of a family: nft lists neither by table. */
+  | { readonly op: 'list-chains' | 'list-sets'; readonly family: NftFamily }
   | { readonly op: 'list-set'; readonly table: NftTable; readonly set: string };
 
 export interface ElementsOperation {
@@ -242,6 +244,9 @@ function render(operation: NftOperation): string | undefined {
     }
     case 'list-tables':
       return 'list tables';
+    case 'list-chains':
+    case 'list-sets':
+      return `${operation.op.replace('-', ' ')} ${oneOf('family', operation.family, nftFamilies)}`;
     case 'list-set':
       return `list set ${setText(operation.table, operation.set)}`;
     default:

@@ -74,6 +74,9 @@ describe('output files on the file system', () => {
     await writeFile(join(folder, 'target'), 'precious');
     await symlink(join(folder, 'target'), join(folder, 'link'));
     await files.replace(join(folder, 'link'), 'new');
-    assert.deepEqual([await files.read(join(folder, 'target')), await files.read(join(folder, 'link'))], ['precious', 'new']);
+    assert.deepEqual(
+      [await files.read(join(folder, 'target')), await files.read(join(folder, 'link'))],
+      ['precious', 'new'],
+    );
   });
 });

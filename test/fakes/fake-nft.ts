@@ -88,6 +88,14 @@ export class FakeRuleset {
     if (operation.op === 'list-tables') {
       return [...this.tables.values()].map(({ family, name }) => ({ table: { family, name } }));
     }
+    if (operation.op === 'list-chains' || operation.op === 'list-sets') {
+      const kind = operation.op === 'list-chains' ? 'chain' : 'set';
+      return [...this.tables.values()]
+        .filter(({ family }) => family === operation.family)
+        .flatMap(({ family, name: table, chains, sets }) =>
+          [...(kind === 'chain' ? chains : sets).keys()].map((name) => ({ [kind]: { family, table, name } })),
+        );
+    }
     if (operation.op !== 'list-set') throw refused('other', `not a listing this fake knows: ${operation.op}`);
     const set = this.tables.get(keyOf(operation.table))?.sets.get(operation.set);
     if (set === undefined) throw refused('missing', 'No such file or directory');

@@ -53,6 +53,8 @@ export class HostileFolder {
       'timeout = "30s"',
       '[nbrpc.resolver]',
       'servers = ["127.0.0.1:9"]',
+      '[nbrpc.control]',
+      'services = []',
       ...sink,
     ];
     writeFileSync(this.config, `${lines.join('\n')}\n`);
@@ -119,6 +121,12 @@ export class Daemon {
     return this;
   }
 
+  /** Process ids of its children: nft-agent. */
+  children(): number[] {
+    const { stdout } = spawnSync('pgrep', ['-P', String(this.child.pid)], { encoding: 'utf8' });
+    return stdout.split('\n').filter(Boolean).map(Number);
+  }
+
   async end(signal: NodeJS.Signals): Promise<Ended> {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
     return this.ended;
@@ -159,6 +167,15 @@ export async function until(
     if (Date.now() > end) assert.fail(`never: ${what}\n${details()}`);
     await wait(50);
   }
+}
+
+/** A default route to a link on which nobody answers: checks hang there, and the own side counts as up. */
+export function wireNowhere(): void {
+  const wiring =
+    'ip link add v0 type veth peer name v1; ip link set v0 up; ip link set v1 up; ip addr add 198.51.100.1/24 dev v0;' +
+    'ip route add default via 198.51.100.2; ip neigh add 198.51.100.2 lladdr 02:00:00:00:00:02 dev v0 nud permanent';
+  const { status, stderr } = spawnSync('bash', ['-ec', wiring], { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
 }
 
 export function nft(...args: readonly string[]): string {

@@ -1,5 +1,5 @@
 /** A process for the fault tests: nbrpc on a real state file, with a network and sets of its own making. */
-import { openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../../src/core/clock.ts';
 import { parseNbrpc } from '../../src/nbrpc/config.ts';
@@ -87,19 +87,26 @@ async function flipForEver(): Promise<void> {
   }
 }
 
+let said = (): string => '';
+
 async function until(what: string, good: () => boolean): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     if (good()) return;
     await wait(50);
   }
-  throw new Error(`never: ${what}; held ${held.at(-1)}`);
+  throw new Error(`never: ${what}; held ${held.at(-1)}; ${said()}`);
 }
 
 async function fillTheDisk(): Promise<void> {
   files.put('/a.list', 'a.example');
   resolver.answer('a.example', '9.9.9.9');
   const running = await start();
-  const codes = (): string => running.health().warnings.map(({ code, text }) => `${code}: ${text}`).join();
+  const codes = (): string =>
+    running
+      .health()
+      .warnings.map(({ code, text }) => `${code}: ${text}`)
+      .join();
+  said = codes;
   await until('checked', () => probe.requests.length > 2);
   const filler = `${folder}/filler`;
   for (const size of [65_536, 4096, 512]) {
@@ -108,6 +115,8 @@ async function fillTheDisk(): Promise<void> {
       for (;;) writeSync(descriptor, Buffer.alloc(size));
     } catch {
       // Full.
+    } finally {
+      closeSync(descriptor);
     }
   }
   probe.blocked('a.example');

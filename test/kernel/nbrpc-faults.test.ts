@@ -88,7 +88,7 @@ test(`killed with SIGKILL ${kills} times, it always opens its state, has lost no
 });
 
 test('on a full disk routing stays, checks go on, a warning says so, and it recovers by itself', () => {
-  const inside = `mount -t tmpfs -o size=400k tmpfs /run && mkdir /run/state && exec "$@"`;
+  const inside = `mount -t tmpfs -o size=1m tmpfs /run && mkdir /run/state && exec "$@"`;
   const root = process.getuid?.() === 0 ? ['-m'] : ['-Urm', '--map-root-user'];
   const argv = [...root, 'bash', '-c', inside, 'bash', process.execPath, script, 'full', '/run/state'];
   const { stdout, stderr, status } = spawnSync('unshare', argv, { encoding: 'utf8', timeout: 60_000 });

@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { hostNameProblem } from '../../src/nbrpc/host-name.ts';
-import { type ZoneFormat, parseZoneSpec, printZone } from '../../src/nbrpc/zone.ts';
-import { entry, policy, state } from '../unit/nbrpc/build-state.ts';
+import { parseZoneSpec, printZone, type ZoneFormat } from '../../src/nbrpc/zone.ts';
 import { checkout } from '../checkout.ts';
+import { entry, policy, state } from '../unit/nbrpc/build-state.ts';
 import { eventually, RoutedLab } from './routed-lab.ts';
 
 const folder = mkdtempSync('/tmp/netsteward-zone-');
@@ -33,7 +33,15 @@ function missing(t: TestContext, program: string, option = '-h'): boolean {
 }
 
 // Names of every shape that a check list may hold.
-const names = ['www.example', 'mail.example.', 'MIXED.Case', '_srv.example', 'xn--bcher-kva.example', 'a=200', '9.9.9.9'];
+const names = [
+  'www.example',
+  'mail.example.',
+  'MIXED.Case',
+  '_srv.example',
+  'xn--bcher-kva.example',
+  'a=200',
+  '9.9.9.9',
+];
 const known = state(...names.map((name) => entry(name, { state: 'ok' }, '192.0.2.1=ok 192.0.2.2=na 2001:db8::1=ok')));
 const zoneText = (format: ZoneFormat): string =>
   printZone(known, [parseZoneSpec('@.')], policy('af-all'), { format, random: () => 0, serial: 1 });
@@ -101,7 +109,10 @@ test('the real unbound takes a zone, and answers each name with its addresses', 
   const port = await freePort();
   const config = join(folder, 'static.conf');
   writeFileSync(join(folder, 'zone.conf'), zoneText('unbound'));
-  writeFileSync(config, unboundConfig(port, `  module-config: "iterator"\n  include: "${folder}/zone.conf"\n${nobody}`));
+  writeFileSync(
+    config,
+    unboundConfig(port, `  module-config: "iterator"\n  include: "${folder}/zone.conf"\n${nobody}`),
+  );
   execFileSync('unbound-checkconf', [config], { env });
   started.push(spawn('unbound', ['-d', '-c', config], { env, stdio: 'ignore' }));
   const resolver = resolverAt(port);
@@ -146,7 +157,11 @@ test('the hosts file is one that getaddrinfo reads', () => {
       ['-m', 'bash', '-c', `mount --bind ${file} /etc/hosts && getent ahosts "$1"`, 'bash', name],
       { encoding: 'utf8' },
     );
-  const found = new Set(ask('www.example').split('\n').map((line) => line.split(' ')[0]));
+  const found = new Set(
+    ask('www.example')
+      .split('\n')
+      .map((line) => line.split(' ')[0]),
+  );
   for (const address of expected.split(' ')) assert.ok(found.has(address), `${address} in ${[...found].join()}`);
 });
 
@@ -187,7 +202,10 @@ reload = ["unbound-control", "-c", "${router}.conf", "reload"]
   include: "${zone}"
 forward-zone:
   name: "."
-${lab.resolvers.filter((server) => !server.includes(':')).map((server) => `  forward-addr: ${server}\n`).join('')}remote-control:
+${lab.resolvers
+  .filter((server) => !server.includes(':'))
+  .map((server) => `  forward-addr: ${server}\n`)
+  .join('')}remote-control:
   control-enable: yes
   control-interface: "${control}"
   control-use-cert: no
@@ -208,9 +226,14 @@ ${lab.resolvers.filter((server) => !server.includes(':')).map((server) => `  for
     const { code, stdout, stderr } = await routed.lab.exec('lan', [...inside]);
     return { ok: code === 0 && stdout.startsWith('200 '), said: `${stdout} ${stderr}` };
   };
-  await eventually('the zone file is there', () => Promise.resolve(readFileSync(zone, 'utf8').includes('video.example')));
+  await eventually('the zone file is there', () =>
+    Promise.resolve(readFileSync(zone, 'utf8').includes('video.example')),
+  );
   const written = readFileSync(zone, 'utf8');
-  assert.match(written, /^local-zone: video\.example\. static\nlocal-data: 'video\.example A 62\.[^]*local-zone: news\.example\. static\n/);
+  assert.match(
+    written,
+    /^local-zone: video\.example\. static\nlocal-data: 'video\.example A 62\.[\s\S]*local-zone: news\.example\. static\n/,
+  );
 
   await routed.lab.censor('video.example', 'dns');
   const direct = await routed.fetchUntil('video.example', {}, 'was poisoned', ({ ok }) => !ok, 10);

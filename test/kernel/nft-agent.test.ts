@@ -263,13 +263,10 @@ if (!insideNamespace) {
   });
 
   test('a rest of an earlier run is replaced; a table of a living process is left alone until that one ends', async () => {
-    nft(
-      `table inet ${own.name} { set blocked4 { type ipv4_addr; elements = { 192.0.2.66 }; }; set other { type mark; }; }`,
-    );
+    nft(`table inet ${own.name} { set blocked4 { type ipv4_addr; elements = { 192.0.2.66 }; }; chain output { }; }`);
     const first = client(own);
     await first.sets.hold(four('192.0.2.1'));
     assert.deepEqual(elements('blocked4'), ['192.0.2.1']);
-    assert.equal(elements('other'), 'missing');
     const second = client(own);
     await assert.rejects(second.sets.hold(four('192.0.2.2')), {
       code: 'table-owned',
@@ -281,6 +278,33 @@ if (!insideNamespace) {
     await until('the second one takes over', () => elements('blocked4').includes('192.0.2.2'));
     await until('and is content', () => second.sets.status().lastError === undefined);
     await second.sets.close('flush');
+  });
+
+  test('a table of somebody else that bears the own name is refused, and keeps its rules', async () => {
+    for (const [content, named] of [
+      ['chain theirs { type filter hook input priority 0; tcp dport 22 accept; }', /the chain theirs/],
+      ['set other { type mark; }', /the set other/],
+    ] as const) {
+      nft(`table inet ${own.name} { ${content}; }`);
+      const before = nft('list', 'ruleset');
+      const { sets } = client(own);
+      await assert.rejects(sets.hold(four('192.0.2.1')), { code: 'table-foreign', message: named });
+      assert.equal(nft('list', 'ruleset'), before);
+      nft('delete', 'table', 'inet', own.name);
+      await until('it is made once the name is free', () => elements('blocked4').includes('192.0.2.1'));
+      await sets.close('flush');
+    }
+  });
+
+  test('a set whose elements go by themselves is refused', async () => {
+    nft('table inet filter { set blocked4 { type ipv4_addr; timeout 2s; }; set blocked6 { type ipv6_addr; }; }');
+    const { sets } = client(foreign);
+    await assert.rejects(sets.hold(four('192.0.2.1')), {
+      code: 'set-volatile',
+      message: /inet filter blocked4.*timeout/,
+    });
+    await sets.close('keep');
+    nft('delete', 'table', 'inet', 'filter');
   });
 
   for (const onStop of ['keep', 'flush'] as const) {

@@ -54,7 +54,9 @@ const reasonByErrno: Readonly<Record<string, ProbeReason>> = {
   ETIMEDOUT: 'timeout',
 };
 
-const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+// Without the local port, which is another one each time: a message that stays the same is told once.
+const message = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replace(/ - Local \(.*\)$/, '');
 
 /**
  * `sent`: whether the kernel took the SYN before it failed. connect(2) that fails at once never left the machine: no route

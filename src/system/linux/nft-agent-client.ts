@@ -37,7 +37,7 @@ interface Waiter {
 interface Connection {
   readonly channel: AgentChannel;
   /** The one request under way: its id, and what happens with its reply. */
-  waiting: { readonly id: number; readonly settle: (reply: Reply) => void } | undefined;
+  waiting: { readonly id: number; readonly settle: (reply: Reply) => void; readonly limit?: Timer } | undefined;
   configured: boolean;
   /** Contents that the kernel held when the agent last said so; undefined: not known. */
   acknowledged: SetContents | undefined;
@@ -48,6 +48,8 @@ type Reply = Extract<AgentMessage, { readonly type: 'reply' }>;
 const restart: Backoff = { first: 100, most: 10_000 };
 /** Milliseconds that an agent gets to end before it is killed: a flush of 100 000 elements takes less than one second. */
 const patience = 5000;
+/** Milliseconds for a reply: filling 100 000 elements takes less than one second. */
+const replyLimit = 15_000;
 
 export class NftAgentClient implements AddressSets {
   readonly #options: AgentClientOptions;
@@ -111,6 +113,7 @@ export class NftAgentClient implements AddressSets {
     }
     const id = this.#nextId++;
     // Not through #request(): the reply of a request under way comes first, and is of no interest any more.
+    connection.waiting?.limit?.cancel();
     connection.waiting = { id, settle: (reply) => this.#stopped(reply) };
     connection.channel.send(requestLine({ type: 'stop', id, mode }));
     connection.channel.end();
@@ -192,7 +195,12 @@ export class NftAgentClient implements AddressSets {
 
   #request(connection: Connection, make: (id: number) => AgentRequest, settle: (reply: Reply) => void): void {
     const id = this.#nextId++;
-    connection.waiting = { id, settle };
+    // An agent that hangs, or that somebody has stopped, would leave the kernel at what it last held without a word.
+    const limit = this.#options.clock.after(replyLimit, () => {
+      this.#setError('nft-agent does not answer; it is started again');
+      connection.channel.kill();
+    });
+    connection.waiting = { id, settle, limit };
     connection.channel.send(requestLine(make(id)));
   }
 
@@ -212,6 +220,7 @@ export class NftAgentClient implements AddressSets {
     }
     const { waiting } = connection;
     if (waiting?.id !== message.id) return;
+    waiting.limit?.cancel();
     connection.waiting = undefined;
     waiting.settle(message);
   }
@@ -240,6 +249,7 @@ export class NftAgentClient implements AddressSets {
   }
 
   #lost(connection: Connection, reason: string): void {
+    connection.waiting?.limit?.cancel();
     if (connection !== this.#connection) return;
     this.#connection = undefined;
     if (this.#closing) {

@@ -8,6 +8,8 @@ export interface ListedSet {
   /** Undefined for a concatenation, which is a list of types. */
   readonly type: string | undefined;
   readonly interval: boolean;
+  /** Elements go by themselves (`timeout`), or come from the packet path (`dynamic`). */
+  readonly volatile: boolean;
   /** Canonical addresses; `'uncountable'` when intervals cover more than can sensibly be listed. */
   readonly addresses: ReadonlySet<string> | 'uncountable';
 }
@@ -46,6 +48,14 @@ export function hasTable(listing: readonly unknown[], { family, name }: NftTable
   });
 }
 
+/** Names of the chains or sets of one table in a listing of all. */
+export function namesIn(listing: readonly unknown[], kind: 'chain' | 'set', { family, name }: NftTable): string[] {
+  return listing
+    .map((entry) => member(entry, kind))
+    .filter((entry) => member(entry, 'family') === family && member(entry, 'table') === name)
+    .map((entry) => String(member(entry, 'name')));
+}
+
 /** The first set of a listing; undefined when there is none (a map is none). */
 export function listedSet(listing: readonly unknown[]): ListedSet | undefined {
   const set = listing.map((entry) => member(entry, 'set')).find((entry) => entry !== undefined);
@@ -56,6 +66,9 @@ export function listedSet(listing: readonly unknown[]): ListedSet | undefined {
   return {
     type: typeof type === 'string' ? type : undefined,
     interval: Array.isArray(flags) && flags.includes('interval'),
+    volatile:
+      member(set, 'timeout') !== undefined ||
+      (Array.isArray(flags) && (flags.includes('timeout') || flags.includes('dynamic'))),
     addresses: addressesOf(Array.isArray(elements) ? elements : []),
   };
 }

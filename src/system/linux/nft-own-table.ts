@@ -5,7 +5,7 @@ import type { NftOperation, NftTable, RuleAction, RuleMatch, TableFlag } from '.
 import { nftScript } from '../nft-script.ts';
 import type { Nft } from '../ports.ts';
 import type { OnStop, OwnTableConfig, TableKind } from './nft-agent-protocol.ts';
-import { hasTable } from './nft-listing.ts';
+import { hasTable, namesIn } from './nft-listing.ts';
 import {
   addOperations,
   applyOperations,
@@ -23,6 +23,8 @@ export const ownSets = [
   { name: 'blocked4', type: 'ipv4_addr' },
   { name: 'blocked6', type: 'ipv6_addr' },
 ] as const satisfies readonly SetSpec[];
+
+const ownChains: readonly string[] = ['prerouting', 'output'];
 
 interface Ownership {
   readonly kind: TableKind;
@@ -112,12 +114,24 @@ export class OwnTable implements SetHome {
     }
   }
 
+  /** What an earlier run has left is deleted in the transaction that makes the table; a table of somebody else is left alone. */
+  async #rest(): Promise<readonly NftOperation[]> {
+    const { table } = this;
+    if (!hasTable(await this.#nft.list(nftScript({ op: 'list-tables' })), table)) return [];
+    const { family } = table;
+    const chains = namesIn(await this.#nft.list(nftScript({ op: 'list-chains', family })), 'chain', table);
+    const sets = namesIn(await this.#nft.list(nftScript({ op: 'list-sets', family })), 'set', table);
+    const strange = [
+      ...chains.filter((name) => !ownChains.includes(name)).map((name) => `the chain ${name}`),
+      ...sets.filter((name) => !ownSets.some((own) => own.name === name)).map((name) => `the set ${name}`),
+    ];
+    if (strange.length > 0) throw foreign(table, strange);
+    return [{ op: 'delete-table', table }];
+  }
+
   /** In one transaction: whatever bears the name goes (a rest of an earlier run), and the filled table stands in its place. */
   async #make(contents: Contents): Promise<void> {
-    const tables = await this.#nft.list(nftScript({ op: 'list-tables' }));
-    const rest: readonly NftOperation[] = hasTable(tables, this.table)
-      ? [{ op: 'delete-table', table: this.table }]
-      : [];
+    const rest = await this.#rest();
     for (; ; this.#ownership++) {
       const ownership = ownerships[this.#ownership];
       if (ownership === undefined) return;
@@ -134,6 +148,15 @@ export class OwnTable implements SetHome {
       }
     }
   }
+}
+
+function foreign({ family, name }: NftTable, what: readonly string[]): NetstewardError {
+  const found = what.slice(0, 5).join(', ');
+  return new NetstewardError(
+    'table-foreign',
+    `there is a table ${family} ${name} that was not made by netsteward: it has ${found}`,
+    { remedy: `Rename or delete that table, or give nbrpc.table.name another name.` },
+  );
 }
 
 function owned(table: NftTable, cause: unknown): NetstewardError {

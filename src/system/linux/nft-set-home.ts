@@ -68,7 +68,7 @@ export function deltaOperations(table: NftTable, deltas: Deltas): readonly NftOp
   ]);
 }
 
-/** Rejects with `table-missing`, `set-missing` or `set-wrong-type`. */
+/** Rejects with `table-missing`, `set-missing`, `set-wrong-type` or `set-volatile`. */
 export async function readSets(nft: Nft, table: NftTable, sets: readonly SetSpec[]): Promise<ReadContents> {
   const contents = new Map<string, ReadonlySet<string> | 'uncountable'>();
   for (const { name, type } of sets) {
@@ -82,6 +82,7 @@ export async function readSets(nft: Nft, table: NftTable, sets: readonly SetSpec
     const found = listedSet(listing);
     if (found === undefined) throw await missing(nft, table, name, type);
     if (found.type !== type) throw wrongType(table, name, type, found.type);
+    if (found.volatile) throw volatile(table, name);
     contents.set(name, found.addresses);
   }
   return contents;
@@ -98,6 +99,14 @@ async function missing(nft: Nft, table: NftTable, set: string, type: AddressType
   return new NetstewardError('set-missing', `the table ${where} has no set ${set}`, {
     remedy: `Add it to the ruleset: set ${set} { type ${type}; }`,
   });
+}
+
+function volatile({ family, name }: NftTable, set: string): NetstewardError {
+  return new NetstewardError(
+    'set-volatile',
+    `the set ${family} ${name} ${set} has "timeout" or "flags dynamic": its elements would vanish by themselves`,
+    { remedy: `Take these words away from set ${set}.` },
+  );
 }
 
 function wrongType(table: NftTable, set: string, wanted: AddressType, found: string | undefined): NetstewardError {

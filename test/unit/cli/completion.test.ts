@@ -141,7 +141,11 @@ netsteward() { printf '<%s>' "$@"; echo; }; source ./script\n`,
 test('bash completes the value after an equals sign, which it parts into words of its own', () => {
   const script = completionScript('bash', shape);
   assert.deepEqual(bashOffers(script, ['netsteward', 'lab', 'curl', '--host', '=']).sort(), [
-    ...['exit', 'isp', 'lan', 'router', 'world'],
+    'exit',
+    'isp',
+    'lan',
+    'router',
+    'world',
   ]);
   assert.deepEqual(bashOffers(script, ['netsteward', 'lab', 'curl', '--host', '=', 'l']), ['lan']);
   assert.deepEqual(bashOffers(script, ['netsteward', 'run', '--config', '=', 'n', '--se']), ['--set']);

@@ -138,13 +138,17 @@ test('an answer that is not from a netsteward is one clear error, whatever it is
   }
 });
 
-const moduleOf = (extra: object): string =>
-  JSON.stringify({
-    state: 'running',
-    since: 0,
-    restarts: 0,
-    health: { ready: true, summary: 'sum', warnings: [], ...extra },
-  });
+const report = {
+  version: '1',
+  pid: 1,
+  config: 'c',
+  state: 'running',
+  ready: true,
+  startedAt: 0,
+  now: 1000,
+  modules: [] as readonly object[],
+  warnings: [] as readonly object[],
+};
 
 test('what modules say of themselves may have any shape: then the summary is shown alone', async (t) => {
   for (const [name, detail] of [
@@ -153,13 +157,10 @@ test('what modules say of themselves may have any shape: then the summary is sho
     ['nbrpc', { hosts: [{ rerouted: true }] }],
     ['constructor', {}],
     ['newer', [1]],
-  ]) {
-    const module = { name, ...(JSON.parse(moduleOf({ detail })) as object) };
-    const body = {
-      ...{ version: '1', pid: 1, config: 'c', state: 'running', ready: true, startedAt: 0, now: 1000 },
-      warnings: [],
-    };
-    const path = await serve(t, bytes(http(JSON.stringify({ ...body, modules: [module] }))));
+  ] as const) {
+    const health = { ready: true, summary: 'sum', warnings: [], detail };
+    const modules = [{ name, state: 'running', since: 0, restarts: 0, health }];
+    const path = await serve(t, bytes(http(JSON.stringify({ ...report, modules }))));
     const { code, stdout, stderr } = await netsteward(['status', '--socket', path]);
     assert.deepEqual(
       [code, stderr, stdout],
@@ -171,13 +172,17 @@ test('what modules say of themselves may have any shape: then the summary is sho
 test('hostile text in a status or in the problems of a reload cannot steer the terminal', async (t) => {
   const evil = '\x1b]0;x\x07\u202e\x9b2J';
   const warning = { code: evil, subject: evil, severity: 'error', text: evil, remedy: evil, since: 0 };
-  const report = {
-    ...{ version: evil, pid: 1, config: evil, state: evil, ready: false, startedAt: 0, now: 1 },
+  const evilReport = {
+    ...report,
+    version: evil,
+    config: evil,
+    state: evil,
+    ready: false,
     modules: [{ name: evil, state: evil, since: 0, restarts: 1, lastError: evil }],
     warnings: [warning],
     lastReload: { at: 0, ok: false, problems: [evil] },
   };
-  const status = await serve(t, bytes(http(JSON.stringify(report))));
+  const status = await serve(t, bytes(http(JSON.stringify(evilReport))));
   const reload = await serve(
     t,
     bytes(http(JSON.stringify({ at: 1, ok: false, problems: [`${evil}\nfake`] }), '409 Conflict')),

@@ -1,6 +1,7 @@
 /** The log as it leaves the process. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { fstatSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
 import { openLog } from '../../../src/cli/log-output.ts';
 import { NetstewardError } from '../../../src/core/errors.ts';
 
@@ -61,4 +62,41 @@ test('without a terminal and without the journal the look is pretty, and plain',
   const { logger } = openLog({ NO_COLOR: '1', JOURNAL_STREAM: '0:0' }, (text) => void written.push(text));
   logger.info('thing', { x: 1 });
   assert.match(written[0] ?? '', /^\d\d:\d\d:\d\d\.\d{3} info {2}thing x=1\n$/);
+});
+
+/** Standard error as if it were a terminal, or not. */
+function terminal(t: TestContext, isTTY: boolean): void {
+  const before = Object.getOwnPropertyDescriptor(process.stderr, 'isTTY');
+  Object.defineProperty(process.stderr, 'isTTY', { value: isTTY, configurable: true });
+  t.after(() => {
+    if (before === undefined) delete (process.stderr as { isTTY?: boolean }).isTTY;
+    else Object.defineProperty(process.stderr, 'isTTY', before);
+  });
+}
+
+function written(env: Readonly<Record<string, string>>): string {
+  let all = '';
+  openLog(env, (text) => {
+    all += text;
+  }).logger.warn('thing', { x: 1 });
+  return all;
+}
+
+test('a terminal gets colours, but not where NO_COLOR is set or it is a dumb one', (t) => {
+  terminal(t, true);
+  const coloured = (env: Readonly<Record<string, string>>): boolean => written(env).includes('\x1b[33mwarn \x1b[0m');
+  const plain = (env: Readonly<Record<string, string>>): boolean => !written(env).includes('\x1b');
+  assert.ok(coloured({ TERM: 'xterm' }));
+  assert.ok(plain({ TERM: 'xterm', NO_COLOR: '1' }));
+  assert.ok(plain({ TERM: 'dumb' }));
+  // no-color.org: present and not an empty text.
+  assert.ok(coloured({ TERM: 'xterm', NO_COLOR: '' }));
+  terminal(t, false);
+  assert.ok(plain({ TERM: 'xterm' }));
+});
+
+test('the journal gets priorities just where standard error is the stream that systemd connected to it', () => {
+  const { dev, ino } = fstatSync(2, { bigint: true });
+  assert.equal(written({ JOURNAL_STREAM: `${dev}:${ino}` }), '<4>thing x=1\n');
+  assert.match(written({ JOURNAL_STREAM: `${dev}:${ino + 1n}` }), /^\d\d:\d\d:\d\d\.\d{3} warn {2}thing x=1\n$/);
 });

@@ -190,9 +190,17 @@ describe('nbrpc', () => {
       configOf({ timers: { addr_state: '1m', host_addrs: '1m', host_na_state: '1m' } }),
     );
     await bench.clock.advance(0);
-    bench.store.failWrites({ errcode: 13, message: 'database or disk is full' });
     bench.probe.blocked('a.example');
-    await bench.clock.advance(hour);
+    // SQLITE_READONLY, as after a remount, SQLITE_IOERR, SQLITE_FULL.
+    for (const failure of [
+      { errcode: 8, message: 'attempt to write a readonly database' },
+      { errcode: 10, message: 'disk I/O error' },
+      { errcode: 13, message: 'database or disk is full' },
+    ]) {
+      bench.store.failWrites(failure);
+      await bench.clock.advance(hour);
+      assert.ok(running.health().warnings[0]?.text.includes(failure.message), failure.message);
+    }
     const [warning] = running.health().warnings;
     assert.equal(warning?.code, 'state-not-saved');
     assert.equal(

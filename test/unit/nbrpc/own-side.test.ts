@@ -149,7 +149,7 @@ describe('counted time', () => {
     assert.equal(bench.host('a'), 'na@90100');
     await bench.pass(90_600);
     assert.equal(bench.host('a'), 'ok@90600');
-    assert.equal((await bench.pass(95_000, { elapsed: 0 })).counted, 90_600 - (90_100 - 1160) );
+    assert.equal((await bench.pass(95_000, { elapsed: 0 })).counted, 90_600 - (90_100 - 1160));
   });
 
   it('never lets a host be na, or back, before its wait, over any jumps of the clock, freezes and broken gates', async () => {
@@ -204,8 +204,10 @@ describe('counted time', () => {
           if (before !== undefined) counted += Math.min(most, monotonic - before) / 1000;
           before = monotonic;
           if (now === state) continue;
-          if (now === 'na') assert.ok(since !== undefined && counted - since >= grace, `na after ${counted} - ${since}`);
-          if (state === 'na') assert.ok(since !== undefined && counted - since >= grace, `back after ${counted} - ${since}`);
+          if (now === 'na')
+            assert.ok(since !== undefined && counted - since >= grace, `na after ${counted} - ${since}`);
+          if (state === 'na')
+            assert.ok(since !== undefined && counted - since >= grace, `back after ${counted} - ${since}`);
           state = now;
           since = now === 'ok' ? undefined : counted;
         }

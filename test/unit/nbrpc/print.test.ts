@@ -77,11 +77,15 @@ describe('a zone', () => {
       '$TTL 300\n@ SOA localhost. hostmaster.localhost. 7 3600 600 604800 300\n@ NS localhost.\n' +
         'b.com A 1.1.1.1\nb.com A 1.1.1.2\nb.com AAAA 1::1\n',
     );
-    const odd = state(entry('a=200', {}, '1.1.1.1=ok'), entry('9.9.9.9', {}, '9.9.9.9=ok'), entry('x.y', {}, '1.1.1.1=na'));
+    const odd = state(
+      entry('a=200', {}, '1.1.1.1=ok'),
+      entry('9.9.9.9', {}, '9.9.9.9=ok'),
+      entry('x.y', {}, '1.1.1.1=na'),
+    );
     const print = (format: ZoneFormat): string =>
       printZone(odd, [parseZoneSpec('>.')], policy('af-all'), { format, random: () => 0, serial: 1 });
     assert.equal(print('dnsmasq'), '', 'names that it would not start with, and names without an address');
-    assert.equal(print('rpz').split('\n')[3], '9.9.9.9 A 9.9.9.9');
+    assert.ok(print('rpz').includes('\n9.9.9.9 A 9.9.9.9\n'));
   });
 
   it('keeps the zone line where no record is left', () => {

@@ -221,7 +221,9 @@ describe('netsteward nbrpc --replay-log', async () => {
   const run = async (...flags: string[]): Promise<string> => {
     const program = new Command().exitOverride();
     let output = '';
-    const take = (text: string): void => void (output += text);
+    const take = (text: string): void => {
+      output += text;
+    };
     registerNbrpc(program, { out: take, error: take, columns: undefined });
     await program.parseAsync(['nbrpc', '--tz', 'UTC', ...flags], { from: 'user' });
     process.exitCode = 0;

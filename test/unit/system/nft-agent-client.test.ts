@@ -175,3 +175,34 @@ test('closing with keep tells that an owner table ends with its process', async 
   assert.equal(ruleset.tables.size, 0);
   assert.equal(client.status().connected, false);
 });
+
+test('an agent that never answers is killed, said so, and another one gets everything', async () => {
+  const clock = new FakeClock();
+  const channels: { sent: string[]; killed: boolean }[] = [];
+  const client = new NftAgentClient({
+    open: (listener) => {
+      const channel = { sent: [] as string[], killed: false };
+      channels.push(channel);
+      return {
+        send: (line) => channel.sent.push(line),
+        end: () => {},
+        kill: () => {
+          channel.killed = true;
+          listener.closed('killed');
+        },
+      };
+    },
+    config,
+    onStop: 'keep',
+    clock,
+    log: new MemoryLog(),
+  });
+  await clock.advance(14_999);
+  assert.equal(channels[0]?.killed, false);
+  await clock.advance(1);
+  assert.equal(channels[0]?.killed, true);
+  assert.match(client.status().lastError ?? '', /does not answer/);
+  await clock.advance(1000);
+  assert.equal(channels.length, 2);
+  assert.match(channels[1]?.sent[0] ?? '', /"configure"/);
+});

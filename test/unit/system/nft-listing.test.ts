@@ -15,6 +15,7 @@ test('a plain set lists its addresses in canonical text', () => {
   assert.deepEqual(found, {
     type: 'ipv6_addr',
     interval: false,
+    volatile: false,
     addresses: new Set(['2001:db8::1', '::ffff:c000:201']),
   });
   assert.deepEqual(listedSet(listing({}))?.addresses, new Set());
@@ -30,6 +31,7 @@ test('intervals count as the addresses they cover, as long as those can be count
   assert.deepEqual(listedSet(listing({ flags: ['interval'], elem })), {
     type: 'ipv4_addr',
     interval: true,
+    volatile: false,
     addresses: new Set(['192.0.2.4', '192.0.2.5', '192.0.2.255', '192.0.3.0', '192.0.3.1']),
   });
   for (const huge of [

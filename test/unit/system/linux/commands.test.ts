@@ -12,12 +12,17 @@ import type { CommandOutcome } from '../../../../src/system/ports.ts';
 const folder = await mkdtemp(join(tmpdir(), 'netsteward-commands-'));
 after(() => rm(folder, { recursive: true }));
 const commands = new LinuxCommands(systemClock);
-const run = (argv: readonly string[], timeout = 10_000, signal = new AbortController().signal): Promise<CommandOutcome> =>
-  commands.run({ argv, timeout }, signal);
+const run = (
+  argv: readonly string[],
+  timeout = 10_000,
+  signal = new AbortController().signal,
+): Promise<CommandOutcome> => commands.run({ argv, timeout }, signal);
 
 test('a command that ends with 0 is good, and its words reach it as they are', async () => {
   const out = join(folder, 'words');
-  assert.deepEqual(await run(['sh', '-c', `printf '%s\\n' "$@" > ${out}`, 'sh', '$(id); x', 'two words']), { ok: true });
+  assert.deepEqual(await run(['sh', '-c', `printf '%s\\n' "$@" > ${out}`, 'sh', '$(id); x', 'two words']), {
+    ok: true,
+  });
   assert.equal(await readFile(out, 'utf8'), '$(id); x\ntwo words\n');
 });
 

@@ -1,0 +1,161 @@
+/** How `netsteward status` shows nbrpc, line by line. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderNbrpc } from '../../../src/cli/nbrpc-view.ts';
+import { renderStatus } from '../../../src/cli/status-view.ts';
+import type { AddressStatus, HostStatus, RunningDetail } from '../../../src/nbrpc/index.ts';
+
+const now = Date.UTC(2026, 0, 2);
+const hour = 3_600_000;
+
+const address = (text: string, changes: Partial<AddressStatus> = {}): AddressStatus => ({
+  address: text,
+  state: 'ok',
+  reason: '',
+  checked: now - hour,
+  changed: now - hour,
+  inDns: true,
+  altReason: null,
+  rerouted: false,
+  ...changes,
+});
+
+const host = (name: string, changes: Partial<HostStatus> = {}): HostStatus => ({
+  name,
+  policy: 'af-all',
+  check: 'https',
+  state: 'ok',
+  since: now - 2 * hour,
+  failingSince: null,
+  reason: '',
+  resolved: now,
+  addresses: [address('192.0.2.1')],
+  rerouted: false,
+  ...changes,
+});
+
+const detail = (hosts: readonly HostStatus[], changes: Partial<RunningDetail> = {}): RunningDetail => ({
+  hosts,
+  rerouted: hosts.filter((each) => each.rerouted).length,
+  blocked: hosts.flatMap((each) => each.addresses).filter((each) => each.rerouted).length,
+  lastPass: now - 60_000,
+  nextPass: now + 180_000,
+  sets: { connected: true, table: 'owner', lastError: undefined, refills: 0 },
+  ...changes,
+});
+
+const blocked = host('video.example', {
+  state: 'na',
+  reason: 'na=1/2',
+  rerouted: true,
+  addresses: [
+    address('192.0.2.1', { state: 'na', reason: 'connection timed out', rerouted: true }),
+    address('192.0.2.2', { rerouted: true, inDns: false }),
+    address('2001:db8::1', { state: 'unknown', rerouted: true }),
+  ],
+});
+
+test('where nothing is wrong it is two lines', () => {
+  assert.deepEqual(renderNbrpc(detail([host('a.example')]), now), [
+    'own table (flag owner): 0 addresses go around; next look in 3m',
+    'everything goes direct',
+  ]);
+});
+
+test('before the first pass, and without a table, it says so', () => {
+  const sets = { connected: false, table: undefined, lastError: 'gone', refills: 0 } as const;
+  assert.deepEqual(renderNbrpc(detail([], { nextPass: null, sets }), now), [
+    'no table yet, nft-agent is not there: 0 addresses go around',
+    'no services are looked after yet',
+  ]);
+});
+
+test('each home of the sets has its words, and a pass that is late is due now', () => {
+  for (const [table, words] of [
+    ['owner-persist', 'own table (flags owner, persist)'],
+    ['plain', 'own table (without owner)'],
+    ['foreign', 'sets of your ruleset'],
+  ] as const) {
+    const sets = { connected: true, table, lastError: undefined, refills: 2 };
+    const [first] = renderNbrpc(detail([], { sets, blocked: 1, nextPass: now - 5000 }), now);
+    assert.equal(first, `${words}: 1 address goes around; next look in 0ms`);
+  }
+});
+
+test('what goes around: service, policy, since when, why, and each address with what it does', () => {
+  assert.deepEqual(renderNbrpc(detail([host('a.example'), blocked]), now).slice(1), [
+    'goes around:',
+    '  video.example (af-all) for 2h: na=1/2',
+    '    192.0.2.1  connection timed out',
+    '    192.0.2.2  answers (no longer in DNS)',
+    '    2001:db8::1  unknown',
+  ]);
+});
+
+test('what fails but goes direct is shown apart: in its grace period, or by its policy', () => {
+  const failing = address('192.0.2.9', { state: 'na', reason: 'certificate of another name' });
+  const hosts = [
+    host('wavering.example', {
+      state: 'failing',
+      failingSince: now - 60_000,
+      addresses: [failing, address('192.0.2.8')],
+    }),
+    host('watched.example', { state: 'na', policy: 'noroute', reason: 'na=1/1', addresses: [failing] }),
+    host('new.example', { state: 'unknown', since: null, addresses: [address('192.0.2.7', { state: 'unknown' })] }),
+  ];
+  assert.deepEqual(renderNbrpc(detail(hosts), now).slice(1), [
+    'everything goes direct',
+    'fails, and goes direct:',
+    '  wavering.example (af-all) for 1m',
+    '    192.0.2.9  certificate of another name',
+    '  watched.example (noroute) for 2h: na=1/1',
+    '    192.0.2.9  certificate of another name',
+  ]);
+});
+
+test('a hostile name or reason stays on its line and steers no terminal', () => {
+  const evil = '\x1b[2J\x9b\u202e\r\nfake: line\ttab';
+  const hosts = [
+    host(evil, {
+      rerouted: true,
+      state: 'na',
+      policy: evil,
+      reason: evil,
+      addresses: [address(evil, { state: 'na', reason: evil, rerouted: true })],
+    }),
+  ];
+  const health = { ready: true, summary: '1 of 1 service rerouted', warnings: [], detail: detail(hosts) };
+  const module = {
+    name: 'nbrpc',
+    state: 'running',
+    since: now - hour,
+    restarts: 0,
+    lastError: undefined,
+    health,
+  } as const;
+  const text = renderStatus({
+    version: '1',
+    pid: 1,
+    config: 'c',
+    state: 'running',
+    ready: true,
+    startedAt: now - hour,
+    now,
+    modules: [module],
+    warnings: [],
+    lastReload: undefined,
+  });
+  const shown = '\\x1b[2J\\x9b\\u202e\\r\\nfake: line\\ttab';
+  assert.equal(
+    text,
+    `netsteward 1, ready, running for 1h (pid 1, c)
+
+nbrpc: running for 1h
+  1 of 1 service rerouted
+  own table (flag owner): 1 address goes around; next look in 3m
+  goes around:
+    ${shown} (${shown}) for 2h: ${shown}
+      ${shown}  ${shown}
+`,
+  );
+});
