@@ -32,6 +32,7 @@ export const packages = {
     bash: 'bash',
     pgrep: 'procps',
     unbound: 'unbound',
+    dnsmasq: 'dnsmasq-base',
   },
 };
 

@@ -31,7 +31,7 @@ export interface Configuration extends GeneralConfig {
   readonly modules: ReadonlyMap<ModuleName, ConfiguredModule>;
 }
 
-/** Reads a text file; rejects with a Node system error. */
+/** Reads a text file; rejects with a Node system error, or with NetstewardError `file-not-regular` for a folder, a pipe and the like. */
 export type ReadText = (path: string) => Promise<string>;
 
 /** Throws DiagnosticError `config-invalid` with every problem, or NetstewardError `config-unreadable`. */
@@ -56,9 +56,13 @@ function reasonOf(error: unknown): string {
   const known: Record<string, string> = {
     ENOENT: 'there is no such file',
     EACCES: 'permission denied',
-    EISDIR: 'it is a folder',
+    ELOOP: 'too many symbolic links',
+    'file-not-regular': 'it is not a regular file',
   };
-  return known[errnoOf(error) ?? ''] ?? (error instanceof Error ? error.message : String(error));
+  return (
+    known[error instanceof NetstewardError ? error.code : (errnoOf(error) ?? '')] ??
+    (error instanceof Error ? error.message : String(error))
+  );
 }
 
 /** The same from text. Loads the code of just the modules that the text names. */

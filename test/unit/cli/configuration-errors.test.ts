@@ -1,7 +1,7 @@
 /** A wrong configuration as its writer sees it: every mistake at once, one line each, exit code 78. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -130,9 +130,13 @@ test('a file that cannot be read is one clear line and the remedy', () => {
   const locked = join(folder, 'locked.toml');
   writeFileSync(locked, good);
   chmodSync(locked, 0);
+  symlinkSync('loop', join(folder, 'loop'));
+  assert.equal(spawnSync('mkfifo', [join(folder, 'pipe')]).status, 0);
   for (const [file, reason] of [
     ['none.toml', 'there is no such file'],
-    ['/', 'it is a folder'],
+    ['/', 'it is not a regular file'],
+    ['pipe', 'it is not a regular file'],
+    ['loop', 'too many symbolic links'],
     [locked, 'permission denied'],
   ] as const) {
     assert.deepEqual(netsteward(['check', '-c', file], powerless), {

@@ -64,13 +64,14 @@ test('without a terminal and without the journal the look is pretty, and plain',
   assert.match(written[0] ?? '', /^\d\d:\d\d:\d\d\.\d{3} info {2}thing x=1\n$/);
 });
 
-/** Standard error as if it were a terminal, or not. */
-function terminal(t: TestContext, isTTY: boolean): void {
-  const before = Object.getOwnPropertyDescriptor(process.stderr, 'isTTY');
-  Object.defineProperty(process.stderr, 'isTTY', { value: isTTY, configurable: true });
+const isTty = Object.getOwnPropertyDescriptor(process.stderr, 'isTTY');
+
+/** Standard error as if it were a terminal, or not, until the end of the test. */
+function terminal(t: TestContext, value: boolean): void {
+  Object.defineProperty(process.stderr, 'isTTY', { value, configurable: true });
   t.after(() => {
-    if (before === undefined) delete (process.stderr as { isTTY?: boolean }).isTTY;
-    else Object.defineProperty(process.stderr, 'isTTY', before);
+    if (isTty === undefined) Reflect.deleteProperty(process.stderr, 'isTTY');
+    else Object.defineProperty(process.stderr, 'isTTY', isTty);
   });
 }
 
@@ -95,7 +96,8 @@ test('a terminal gets colours, but not where NO_COLOR is set or it is a dumb one
   assert.ok(plain({ TERM: 'xterm' }));
 });
 
-test('the journal gets priorities just where standard error is the stream that systemd connected to it', () => {
+test('the journal gets priorities just where standard error is the stream that systemd connected to it', (t) => {
+  terminal(t, false);
   const { dev, ino } = fstatSync(2, { bigint: true });
   assert.equal(written({ JOURNAL_STREAM: `${dev}:${ino}` }), '<4>thing x=1\n');
   assert.match(written({ JOURNAL_STREAM: `${dev}:${ino + 1n}` }), /^\d\d:\d\d:\d\d\.\d{3} warn {2}thing x=1\n$/);
