@@ -20,7 +20,7 @@ interface Flags {
 export function registerNftAgent(program: Command): void {
   program
     .command('nft-agent')
-    .summary('Apply address sets to nftables for others')
+    .summary('apply address sets to nftables, as nbrpc-policy-nft.py does')
     .description(
       'Takes one policy dump a connection on a unix socket (lines "ok|na HOST ADDR TYPE", then an empty line), replaces the named sets in one transaction and answers OK.',
     )

@@ -54,7 +54,7 @@ export const catalogue = {
   'module-restarting': {
     severity: 'error',
     text: 'module {module} ended: {reason}; it starts again in {delay}',
-    remedy: 'See its log lines just before.',
+    remedy: 'Mend what it names; `netsteward reload` tries again at once.',
   },
   'reload-rejected': {
     severity: 'error',

@@ -237,7 +237,11 @@ export class NftAgentClient implements AddressSets {
         log.info('nft-refilled', { elements: event.elements });
         break;
       case 'problem':
-        log.error('nft-problem', { code: event.code, reason: event.message });
+        // What comes of a request is told by its reply; this line is for what the agent found by itself.
+        log[this.#connection?.waiting === undefined ? 'error' : 'debug']('nft-problem', {
+          code: event.code,
+          reason: event.message,
+        });
         this.#setError(event.remedy === undefined ? event.message : `${event.message} (${event.remedy})`);
         break;
       case 'recovered':
