@@ -8,6 +8,8 @@ import { parsePolicy } from './policy-spec.ts';
 
 /** Bytes; far beyond any list that a person keeps, and small enough to be read between two passes. */
 export const largestList = 16 * 1024 * 1024;
+/** Hosts of one list: each keeps its addresses in memory and in the state file. */
+export const mostHosts = 50_000;
 /** A list with more mistakes than this is some other file; the rest is only counted. */
 const mostProblems = 50;
 const longestToken = 4096;
@@ -51,6 +53,9 @@ export function parseCheckList(bytes: Uint8Array, file: string): ParsedList {
       }
       const { entry } = token;
       entries.set(entry.host, entry);
+      if (entries.size > mostHosts) {
+        return { ok: false, problems: [{ ...place, message: `more than ${mostHosts} hosts` }] };
+      }
       if (!['https', 'http', 'dns'].includes(entry.check.type) && remarks.length < mostProblems) {
         const message = `${entry.host}: unknown check type ${JSON.stringify(entry.check.type)}, so it is never checked`;
         remarks.push({ ...place, message });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { largestList, parseCheckList, parseToken } from '../../../src/nbrpc/check-list.ts';
+import { largestList, mostHosts, parseCheckList, parseToken } from '../../../src/nbrpc/check-list.ts';
 
 const parse = (text: string | Uint8Array) =>
   parseCheckList(typeof text === 'string' ? new TextEncoder().encode(text) : text, 'my.list');
@@ -163,5 +163,16 @@ describe('a check list', () => {
 
   it('is refused when it is larger than a list can be', () => {
     assert.deepEqual(problemsOf(new Uint8Array(largestList + 1)), [`: larger than ${largestList} bytes`]);
+  });
+});
+
+it('a list of more hosts than a machine could look after is refused at the first one too many', () => {
+  const hosts = (count: number): Uint8Array =>
+    new TextEncoder().encode(Array.from({ length: count }, (_, n) => `h${n}.example`).join('\n'));
+  const full = parseCheckList(hosts(mostHosts), 'my.list');
+  assert.equal(full.ok && full.entries.size, mostHosts);
+  assert.deepEqual(parseCheckList(hosts(mostHosts + 1), 'my.list'), {
+    ok: false,
+    problems: [{ file: 'my.list', line: mostHosts + 1, column: 1, message: `more than ${mostHosts} hosts` }],
   });
 });
