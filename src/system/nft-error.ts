@@ -17,14 +17,23 @@ export type NftRefusal =
   | 'died'
   | 'other';
 
+/** What nft's caret points at: characters of the script's `line`, from the first to past the last. */
+export interface NftMark {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Code `nft-refused`, or `nft-message-too-long`, or `nft-died`; the message is nft's own. */
 export class NftError extends NetstewardError {
   override name = 'NftError';
   readonly refusal: NftRefusal;
+  /** Undefined where nft complains of no word of the script: of a file that it includes, of the whole. */
+  readonly mark: NftMark | undefined;
 
-  constructor(refusal: NftRefusal, message: string, details: ErrorDetails = {}) {
+  constructor(refusal: NftRefusal, message: string, details: ErrorDetails = {}, mark?: NftMark) {
     super(codes[refusal] ?? 'nft-refused', message, details);
     this.refusal = refusal;
+    this.mark = mark;
   }
 }
 
@@ -51,7 +60,16 @@ export function nftErrorFrom(output: string): NftError {
     });
   }
   const refusal = signs.find(([, sign]) => sign.test(output))?.[0] ?? 'other';
-  return new NftError(refusal, text === '' ? 'nft failed without a message' : text);
+  return new NftError(refusal, text === '' ? 'nft failed without a message' : text, {}, markOf(output));
+}
+
+/** Below its message nft shows the line, and below that the carets; of a file's line it says file and place before. */
+function markOf(output: string): NftMark | undefined {
+  const [first = '', , below = ''] = output.trimStart().split('\n', 3);
+  const carets = /^ *([\^~][\^~ -]*)$/.exec(below)?.[1]?.trimEnd();
+  if (!first.startsWith('Error: ') || carets === undefined) return undefined;
+  const from = below.indexOf(carets);
+  return { from, to: from + carets.length };
 }
 
 export function refusalOf(error: unknown): NftRefusal | undefined {

@@ -1,6 +1,18 @@
 /** The only maker of nft text: operations are plain data, and a script is their validated rendering (pure). */
-import { NetstewardError } from '../core/errors.ts';
 import { canonicalAddress } from './nft-address.ts';
+import {
+  cgroupText,
+  commentText,
+  filePathText,
+  hexText,
+  invalid,
+  nameText,
+  numberText,
+  oneOf,
+  statementText,
+} from './nft-text.ts';
+
+export { filePathProblem, identifierProblem, isCgroupPath, statementProblem } from './nft-text.ts';
 
 export const nftFamilies = ['ip', 'ip6', 'inet', 'arp', 'bridge', 'netdev'] as const;
 export type NftFamily = (typeof nftFamilies)[number];
@@ -15,22 +27,42 @@ export interface NftTable {
 
 export type TableFlag = 'owner' | 'persist';
 
+/** `cgroupsv2`: ids of cgroups, which nft takes as paths. With counters, each element has one of its own. */
+export type SetType = AddressType | 'cgroupsv2';
+
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 export type RuleMatch =
   | { readonly kind: 'daddr-in-set'; readonly type: AddressType; readonly set: string }
   | { readonly kind: 'sport'; readonly protocol: 'tcp' | 'udp'; readonly from: number; readonly to: number }
-  | { readonly kind: 'skuid'; readonly uid: number };
+  | { readonly kind: 'skuid'; readonly uid: number }
+  /** `socket cgroupv2`: the cgroup that stands `level` names below the root, of the socket that the packet belongs to. */
+  | { readonly kind: 'cgroup-in-set'; readonly level: number; readonly set: string }
+  | { readonly kind: 'protocol'; readonly protocols: readonly ('tcp' | 'udp')[] }
+  /** Destination ports of either protocol. */
+  | { readonly kind: 'dports'; readonly ports: readonly PortRange[] };
 
 /** `mark`: the bits of `mask` are set to those of `mark`, all others stay. */
 export type RuleAction =
   | { readonly kind: 'return' }
   | { readonly kind: 'accept' }
   | { readonly kind: 'count' }
+  | { readonly kind: 'jump'; readonly chain: string }
   | { readonly kind: 'mark'; readonly mark: number; readonly mask: number };
 
 export type NftOperation =
   | { readonly op: 'add-table'; readonly table: NftTable; readonly flags?: readonly TableFlag[] }
   | { readonly op: 'delete-table'; readonly table: NftTable }
-  | { readonly op: 'add-set'; readonly table: NftTable; readonly set: string; readonly type: AddressType }
+  | {
+      readonly op: 'add-set';
+      readonly table: NftTable;
+      readonly set: string;
+      readonly type: SetType;
+      readonly counters?: boolean;
+    }
   | {
       readonly op: 'add-chain';
       readonly table: NftTable;
@@ -38,6 +70,13 @@ export type NftOperation =
       readonly type: 'filter' | 'route';
       readonly hook: 'prerouting' | 'input' | 'output';
     }
+  /** A chain that packets reach by a jump alone. */
+  | { readonly op: 'add-plain-chain'; readonly table: NftTable; readonly chain: string; readonly comment: string }
+  | { readonly op: 'flush-chain' | 'delete-chain' | 'list-chain'; readonly table: NftTable; readonly chain: string }
+  /** A rule in words of others, which have to be one statement. */
+  | { readonly op: 'add-statement'; readonly table: NftTable; readonly chain: string; readonly statement: string }
+  /** The handle must have been listed while the table was the same one: another one counts anew. */
+  | { readonly op: 'delete-rule'; readonly table: NftTable; readonly chain: string; readonly handle: number }
   | {
       readonly op: 'add-rule';
       readonly table: NftTable;
@@ -47,10 +86,16 @@ export type NftOperation =
     }
   | { readonly op: 'flush-set'; readonly table: NftTable; readonly set: string }
   | ElementsOperation
+  /** nft looks the ids up when it gets the text; one path that does not exist fails the whole transaction. */
+  | { readonly op: 'add-cgroups'; readonly table: NftTable; readonly set: string; readonly paths: readonly string[] }
+  /** Elements in words of others, each of which has to be one. */
+  | { readonly op: 'add-members'; readonly table: NftTable; readonly set: string; readonly members: readonly string[] }
   | { readonly op: 'list-tables' }
   /** All of a family: nft lists neither by table. */
   | { readonly op: 'list-chains' | 'list-sets'; readonly family: NftFamily }
-  | { readonly op: 'list-set'; readonly table: NftTable; readonly set: string };
+  | { readonly op: 'list-set'; readonly table: NftTable; readonly set: string }
+  /** A ruleset of the administrator's, as `nft -f` would load it; an absolute path. For check() only. */
+  | { readonly op: 'include'; readonly path: string };
 
 export interface ElementsOperation {
   readonly op: 'add-elements' | 'delete-elements';
@@ -59,15 +104,21 @@ export interface ElementsOperation {
   readonly addresses: readonly string[];
 }
 
+const separator = '; ';
+
 /** Made by nftScript() alone, so that every byte of `text` has been validated. One operation a line. */
 export class NftScript {
   readonly #lines: readonly string[];
+  /** Of each line, the index of its operation. */
+  readonly #sources: readonly number[];
   readonly operations: readonly NftOperation[];
 
   /** Renders, and throws NetstewardError `nft-script-invalid` for any value that is not what it has to be. */
   constructor(operations: readonly NftOperation[]) {
     this.operations = operations;
-    this.#lines = operations.flatMap((operation) => render(operation) ?? []);
+    const texts = operations.map(render);
+    this.#sources = texts.flatMap((text, index) => (text === undefined ? [] : [index]));
+    this.#lines = texts.filter((text) => text !== undefined);
   }
 
   /** Lines, as a file for `nft -f` would have them; empty when there is nothing to do. */
@@ -77,11 +128,24 @@ export class NftScript {
 
   /** The same on one line without an end: `nft -i` takes each line as a transaction of its own. */
   get line(): string {
-    return this.#lines.join('; ');
+    return this.#lines.join(separator);
   }
 
   get empty(): boolean {
     return this.#lines.length === 0;
+  }
+
+  /** What stands at a column of `line` (from 0): index of the operation, its text, and the column within that text. */
+  at(column: number): { readonly operation: number; readonly text: string; readonly column: number } | undefined {
+    let start = 0;
+    for (const [index, text] of this.#lines.entries()) {
+      if (column < start + text.length) {
+        const operation = this.#sources[index] ?? 0;
+        return column < start ? undefined : { operation, text, column: column - start };
+      }
+      start += text.length + separator.length;
+    }
+    return undefined;
   }
 
   toString(): string {
@@ -122,48 +186,6 @@ export function splitOperations(operations: readonly NftOperation[], most: numbe
   return scripts;
 }
 
-// The scanner's `string` (nft src/scanner.l) and NFT_NAME_MAXLEN of linux/netfilter/nf_tables.h, which counts the final NUL.
-const identifier = /^[A-Za-z][A-Za-z0-9/\\_.-]*$/;
-const longestName = 255;
-
-/** What is wrong with the name of a table, chain or set, or undefined. Keywords of nft are left for nft to refuse. */
-export function identifierProblem(name: string): string | undefined {
-  if (typeof name !== 'string' || name === '') return 'must not be empty';
-  if (name.length > longestName) return `must not be longer than ${longestName} characters`;
-  // The scanner would take a backslash, but it starts a continuation in shells and files: no real name has one.
-  if (!identifier.test(name) || name.includes('\\')) {
-    return 'must start with a letter and go on with letters, digits, "-", "_", "." or "/"';
-  }
-  return undefined;
-}
-
-function invalid(message: string): never {
-  throw new NetstewardError('nft-script-invalid', message);
-}
-
-function nameText(what: string, name: string): string {
-  const problem = identifierProblem(name);
-  if (problem !== undefined) invalid(`${what} ${JSON.stringify(name)?.slice(0, 80)} ${problem}`);
-  return name;
-}
-
-function oneOf<Word extends string>(what: string, word: Word, words: readonly Word[]): Word {
-  if (!words.includes(word)) invalid(`${what} must be one of ${words.join(', ')}, not ${JSON.stringify(word)}`);
-  return word;
-}
-
-function numberText(what: string, value: number, most: number): string {
-  if (!Number.isInteger(value) || value < 0 || value > most) {
-    invalid(`${what} must be a whole number from 0 to ${most}, not ${JSON.stringify(value)}`);
-  }
-  return String(value);
-}
-
-function hexText(what: string, value: number): string {
-  numberText(what, value, 0xffffffff);
-  return `0x${value.toString(16).padStart(8, '0')}`;
-}
-
 function tableText({ family, name }: NftTable): string {
   return `${oneOf('family', family, nftFamilies)} ${nameText('table', name)}`;
 }
@@ -176,6 +198,17 @@ function addressText(address: string): string {
   return canonicalAddress(address) ?? invalid(`${JSON.stringify(address)?.slice(0, 80)} is not an IP address`);
 }
 
+function rangeText(range: PortRange): string {
+  const from = numberText('port', range.from, 65535);
+  const to = numberText('port', range.to, 65535);
+  if (range.from > range.to) invalid(`the port range ${from}-${to} is empty`);
+  return from === to ? from : `${from}-${to}`;
+}
+
+function chainText(table: NftTable, chain: string): string {
+  return `${tableText(table)} ${nameText('chain', chain)}`;
+}
+
 function matchText(match: RuleMatch): string {
   switch (match.kind) {
     case 'daddr-in-set': {
@@ -183,13 +216,18 @@ function matchText(match: RuleMatch): string {
       return `${layer} daddr @${nameText('set', match.set)}`;
     }
     case 'sport': {
-      const from = numberText('port', match.from, 65535);
-      const to = numberText('port', match.to, 65535);
-      if (match.from > match.to) invalid(`the port range ${from}-${to} is empty`);
-      return `${oneOf('protocol', match.protocol, ['tcp', 'udp'])} sport ${from === to ? from : `${from}-${to}`}`;
+      return `${oneOf('protocol', match.protocol, ['tcp', 'udp'])} sport ${rangeText(match)}`;
     }
     case 'skuid':
       return `meta skuid ${numberText('uid', match.uid, 0xfffffffe)}`;
+    case 'cgroup-in-set':
+      // The kernel takes 1 to 255 (net/netfilter/nft_socket.c).
+      if (match.level < 1) invalid('the level of a cgroup must be at least 1');
+      return `socket cgroupv2 level ${numberText('level', match.level, 255)} @${nameText('set', match.set)}`;
+    case 'protocol':
+      return `meta l4proto { ${match.protocols.map((word) => oneOf('protocol', word, ['tcp', 'udp'])).join(', ')} }`;
+    case 'dports':
+      return `th dport { ${match.ports.map(rangeText).join(', ')} }`;
   }
 }
 
@@ -201,6 +239,8 @@ function actionText(action: RuleAction): string {
       return 'accept';
     case 'count':
       return 'counter';
+    case 'jump':
+      return `jump ${nameText('chain', action.chain)}`;
     case 'mark': {
       if ((action.mark & ~action.mask) !== 0) invalid('the mark has bits outside of its mask');
       const rest = (~action.mask & 0xffffffff) >>> 0;
@@ -220,8 +260,9 @@ function render(operation: NftOperation): string | undefined {
     case 'delete-table':
       return `delete table ${tableText(operation.table)}`;
     case 'add-set': {
-      const type = oneOf('type', operation.type, addressTypes);
-      return `add set ${setText(operation.table, operation.set)} { type ${type}; }`;
+      const type = oneOf('type', operation.type, [...addressTypes, 'cgroupsv2']);
+      const counters = operation.counters === true ? ' counter;' : '';
+      return `add set ${setText(operation.table, operation.set)} { type ${type};${counters} }`;
     }
     case 'add-chain': {
       const type = oneOf('type', operation.type, ['filter', 'route']);
@@ -232,6 +273,29 @@ function render(operation: NftOperation): string | undefined {
     case 'add-rule': {
       const words = [...operation.when.map(matchText), actionText(operation.action)];
       return `add rule ${tableText(operation.table)} ${nameText('chain', operation.chain)} ${words.join(' ')}`;
+    }
+    case 'add-plain-chain': {
+      const comment = commentText(operation.comment);
+      return `add chain ${chainText(operation.table, operation.chain)} { comment ${comment}; }`;
+    }
+    case 'flush-chain':
+    case 'delete-chain':
+    case 'list-chain':
+      return `${operation.op.replace('-', ' ')} ${chainText(operation.table, operation.chain)}`;
+    case 'add-statement':
+      return `add rule ${chainText(operation.table, operation.chain)} ${statementText(operation.statement)}`;
+    case 'delete-rule': {
+      const handle = numberText('handle', operation.handle, Number.MAX_SAFE_INTEGER);
+      return `delete rule ${chainText(operation.table, operation.chain)} handle ${handle}`;
+    }
+    case 'add-cgroups': {
+      if (operation.paths.length === 0) return undefined;
+      return `add element ${setText(operation.table, operation.set)} { ${operation.paths.map(cgroupText).join(', ')} }`;
+    }
+    case 'add-members': {
+      if (operation.members.length === 0) return undefined;
+      const members = operation.members.map(statementText).join(', ');
+      return `add element ${setText(operation.table, operation.set)} { ${members} }`;
     }
     case 'flush-set':
       return `flush set ${setText(operation.table, operation.set)}`;
@@ -247,6 +311,8 @@ function render(operation: NftOperation): string | undefined {
     case 'list-chains':
     case 'list-sets':
       return `${operation.op.replace('-', ' ')} ${oneOf('family', operation.family, nftFamilies)}`;
+    case 'include':
+      return `include ${filePathText(operation.path)}`;
     case 'list-set':
       return `list set ${setText(operation.table, operation.set)}`;
     default:

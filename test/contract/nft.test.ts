@@ -1,8 +1,8 @@
 /** The port Nft, and RulesetEvents beside it: one suite for the fake, for libnftables and for a kept-open `nft -i`. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { hasTable } from '../../src/system/linux/nft-listing.ts';
 import { refusalOf } from '../../src/system/nft-error.ts';
+import { hasTable } from '../../src/system/nft-names.ts';
 import type { NftOperation, NftTable } from '../../src/system/nft-script.ts';
 import { nftScript } from '../../src/system/nft-script.ts';
 import type { Nft, RulesetChange, RulesetEvents } from '../../src/system/ports.ts';

@@ -2,7 +2,8 @@
 import { Address4, Address6 } from 'ip-address';
 import { canonicalAddress } from '../nft-address.ts';
 import { NftError } from '../nft-error.ts';
-import type { NftScript, NftTable } from '../nft-script.ts';
+import { member } from '../nft-names.ts';
+import type { NftScript } from '../nft-script.ts';
 
 export interface ListedSet {
   /** Undefined for a concatenation, which is a list of types. */
@@ -12,12 +13,6 @@ export interface ListedSet {
   readonly volatile: boolean;
   /** Canonical addresses; `'uncountable'` when intervals cover more than can sensibly be listed. */
   readonly addresses: ReadonlySet<string> | 'uncountable';
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-function member(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Json)[key] : undefined;
 }
 
 /**
@@ -39,21 +34,6 @@ export function parseListing(json: string): readonly unknown[] {
 /** Whether this listing has to be text: tablesOfText() reads it then. */
 export function listsTables(script: NftScript): boolean {
   return script.operations.some(({ op }) => op === 'list-tables');
-}
-
-export function hasTable(listing: readonly unknown[], { family, name }: NftTable): boolean {
-  return listing.some((entry) => {
-    const table = member(entry, 'table');
-    return member(table, 'family') === family && member(table, 'name') === name;
-  });
-}
-
-/** Names of the chains or sets of one table in a listing of all. */
-export function namesIn(listing: readonly unknown[], kind: 'chain' | 'set', { family, name }: NftTable): string[] {
-  return listing
-    .map((entry) => member(entry, kind))
-    .filter((entry) => member(entry, 'family') === family && member(entry, 'table') === name)
-    .map((entry) => String(member(entry, 'name')));
 }
 
 /** The first set of a listing; undefined when there is none (a map is none). */

@@ -2,10 +2,11 @@
 import { NetstewardError } from '../../core/errors.ts';
 import { addressTypeOf } from '../nft-address.ts';
 import { refusalOf } from '../nft-error.ts';
+import { hasTable } from '../nft-names.ts';
 import { type AddressType, type NftOperation, type NftTable, nftScript, splitOperations } from '../nft-script.ts';
 import type { Nft } from '../ports.ts';
 import type { OnStop, SetDelta, TableKind } from './nft-agent-protocol.ts';
-import { hasTable, listedSet } from './nft-listing.ts';
+import { listedSet } from './nft-listing.ts';
 
 export interface SetSpec {
   readonly name: string;

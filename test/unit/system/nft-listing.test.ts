@@ -1,7 +1,8 @@
 /** Listings of nft: plain sets, wrapped elements, intervals, and tables as text. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasTable, listedSet, parseListing, tablesOfText } from '../../../src/system/linux/nft-listing.ts';
+import { listedSet, parseListing, tablesOfText } from '../../../src/system/linux/nft-listing.ts';
+import { hasTable } from '../../../src/system/nft-names.ts';
 
 const listing = (set: Record<string, unknown>): readonly unknown[] =>
   parseListing(
