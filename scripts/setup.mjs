@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -16,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Debian packages by the command that shows that they are there. */
+/** Debian packages by the command, or the file, that shows that they are there. */
 export const packages = {
   run: {
     nft: 'nftables',
@@ -33,6 +34,16 @@ export const packages = {
     pgrep: 'procps',
     unbound: 'unbound',
     dnsmasq: 'dnsmasq-base',
+  },
+  // For test/system: containers with systemd as pid 1, and the program in C that runs in them. Root's alone: an
+  // ordinary user cannot start them, and is not asked to install what these tests, skipped then, would need.
+  rootTest: {
+    '/usr/lib/systemd/systemd': 'systemd',
+    'systemd-nspawn': 'systemd-container',
+    'dbus-daemon': 'dbus',
+    debootstrap: 'debootstrap',
+    gcc: 'gcc',
+    '/usr/include/stdio.h': 'libc6-dev',
   },
 };
 
@@ -55,7 +66,8 @@ export function run(command, args, options = {}) {
   return result.status ?? 1;
 }
 
-function onPath(command) {
+function isThere(command) {
+  if (command.startsWith('/')) return existsSync(command);
   // Debian keeps nft and ip in sbin, which is not on an ordinary user's PATH.
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin'];
   return folders.some((folder) => {
@@ -79,13 +91,13 @@ function installDebianPackages(wanted) {
   const missing = [
     ...new Set(
       Object.entries(wanted)
-        .filter(([command]) => !onPath(command))
+        .filter(([command]) => !isThere(command))
         .map(([, name]) => name),
     ),
   ];
   if (missing.length === 0) return;
   const line = `apt-get install --no-install-recommends ${missing.join(' ')}`;
-  if (process.getuid() !== 0 || !onPath('apt-get')) {
+  if (process.getuid() !== 0 || !isThere('apt-get')) {
     fail(`these Debian packages are missing; run this line, then the same command again:\n  sudo ${line}`);
   }
   say(`installing Debian packages: ${missing.join(', ')}`);
@@ -154,7 +166,11 @@ function build() {
 /** Brings this checkout to where it can run: quick when nothing is missing. */
 export function setUp({ forTests = false } = {}) {
   checkNode();
-  installDebianPackages(forTests ? { ...packages.run, ...packages.test } : packages.run);
+  installDebianPackages({
+    ...packages.run,
+    ...(forTests ? packages.test : {}),
+    ...(forTests && process.getuid() === 0 ? packages.rootTest : {}),
+  });
   installNpmPackages();
   build();
 }

@@ -1,5 +1,5 @@
 /**
- * `npm test`: set-up, then formatting, lint, types (the build), unit, contract and kernel tests; ends with the counts.
+ * `npm test`: set-up, then formatting, lint, types (the build), and all tests; ends with the counts.
  * `npm test -- unit/core kernel` runs just the test files whose path below test/ starts so, without format and lint.
  */
 import { spawnSync } from 'node:child_process';
@@ -39,10 +39,23 @@ if (files.length === 0) {
 const folder = join(root, '.state');
 mkdirSync(folder, { recursive: true });
 
+/** What was not tested, with the reason that the test gives. */
+const untested = [];
+
+/** How many tests and suites a TAP text skips; a suite that is skipped whole is not in node's own count of skipped. */
+function skippedIn(text) {
+  const lines = [...text.matchAll(/^ *ok \d+ - (.*?) # SKIP ?(.*)$/gm)].map(([, name, why]) => `${name}: ${why}`);
+  untested.push(...lines);
+  return lines.length;
+}
+
 /** Runs one group in one `node --test`; gives its counts. */
-function runGroup(group, concurrency) {
-  const members = files.filter((file) => group.test(file)).map((file) => relative(root, join(built, file)));
+function runGroup({ name, pattern, concurrency, first }) {
+  const members = files.filter((file) => pattern.test(file)).map((file) => relative(root, join(built, file)));
   if (members.length === 0) return { pass: 0, fail: 0, skipped: 0, todo: 0 };
+  say(`${name}: ${members.length} ${members.length === 1 ? 'file' : 'files'}`);
+  // If that fails, the tests that build on it say so.
+  if (first !== undefined) run(process.execPath, [join(built, first)]);
   const tap = join(folder, `test-${process.pid}.tap`);
   const { status } = spawnSync(
     process.execPath,
@@ -63,7 +76,7 @@ function runGroup(group, concurrency) {
   const counts = {
     pass: count('pass'),
     fail: count('fail') + count('cancelled'),
-    skipped: count('skipped'),
+    skipped: skippedIn(text),
     todo: count('todo'),
   };
   if (status !== 0 && counts.fail === 0) counts.fail = 1;
@@ -71,16 +84,19 @@ function runGroup(group, concurrency) {
   return counts;
 }
 
-// Kernel tests share the machine's two cores with servers of their own: one file at a time.
+// Kernel and system tests share the machine's two cores with servers of their own: one file at a time.
 const groups = [
-  [/^(unit|contract)\//, 2],
-  [/^(kernel|system)\//, 1],
+  { name: 'unit and contract tests', pattern: /^(unit|contract)\//, concurrency: 2 },
+  { name: 'kernel tests', pattern: /^kernel\//, concurrency: 1 },
+  // On a new machine their Debian trees are made first: a minute or two that are no test's.
+  { name: 'system tests', pattern: /^system\//, concurrency: 1, first: 'system/make-trees.js' },
 ];
 const total = { pass: 0, fail: 0, skipped: 0, todo: 0 };
-for (const [group, concurrency] of groups) {
-  const counts = runGroup(group, concurrency);
+for (const group of groups) {
+  const counts = runGroup(group);
   for (const key of Object.keys(total)) total[key] += counts[key];
 }
+for (const line of untested) process.stdout.write(`skipped: ${line}\n`);
 process.stdout.write(`\n${total.pass} passed, ${total.fail} failed, ${total.skipped + total.todo} skipped\n`);
 if (onCi && total.skipped + total.todo > 0) {
   process.stderr.write('on CI nothing may be skipped\n');

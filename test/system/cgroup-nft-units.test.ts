@@ -1,0 +1,147 @@
+/** Units of every kind get through at their first attempt, under real systemd, with real packets through an allow-list. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import {
+  type Allowed,
+  allowing,
+  comment,
+  connectingUnit,
+  firstAttempt,
+  freshFile,
+  refused,
+  ruleFile,
+  service,
+} from './allowed-units.ts';
+import { type Container, skip } from './container.ts';
+import { connecting, connections, refusing } from './packets.ts';
+
+const file = '/run/connection';
+
+interface Kind extends Allowed {
+  readonly what: string;
+  /** What is started where it is not `unit`. */
+  readonly start?: string;
+  /** The cgroup that its process is in; without it, `path`. */
+  readonly cgroup?: string;
+  /** Name of the unit file where it is not that of what is started. */
+  readonly template?: string;
+  readonly text?: string;
+}
+
+const simple = connectingUnit(file);
+
+function kind(what: string, unit: string, more: Partial<Kind> = {}): Kind {
+  return { what, unit, path: `system.slice/${unit}`, text: simple, ...more };
+}
+
+const kinds: readonly Kind[] = [
+  kind('a service of Type=simple', 'simple.service'),
+  kind('a service of Type=exec', 'exec.service', { text: connectingUnit(file, { extra: 'Type=exec' }) }),
+  kind('a service of Type=oneshot', 'once.service', { text: connectingUnit(file, { extra: 'Type=oneshot' }) }),
+  kind('a service of Type=notify', 'told.service', { text: connectingUnit(file, { flags: '-n -s', extra: 'Type=notify' }) }),
+  kind('the command before a service’s own', 'prepared.service', {
+    text: `${simple}ExecStart=\nExecStartPre=${connecting(file, '-t 3')}\nExecStart=/bin/true\nType=oneshot\n`,
+  }),
+  kind('an instance of a template', 'template@one.service', {
+    path: 'system.slice/system-template.slice/template@one.service',
+    template: 'template@.service',
+  }),
+  kind('any instance of a template', 'globbed@*.service', {
+    path: 'system.slice/system-globbed.slice/globbed@*.service',
+    start: 'globbed@seven.service',
+    cgroup: 'system.slice/system-globbed.slice/globbed@seven.service',
+    template: 'globbed@.service',
+  }),
+  kind('an instance whose names are escaped', String.raw`two-words@dev-disk\x2dby.service`, {
+    path: String.raw`system.slice/system-two\x2dwords.slice/two-words@dev-disk\x2dby.service`,
+    template: 'two-words@.service',
+  }),
+  kind('a unit named like a file of its cgroup', 'memory.service', { path: 'system.slice/_memory.service' }),
+  kind('a unit whose name begins with _', '_memory.service', { path: 'system.slice/__memory.service' }),
+  kind('a unit in a slice that is allowed', 'lone.slice', {
+    path: 'lone.slice',
+    start: 'inhabitant.service',
+    cgroup: 'lone.slice/inhabitant.service',
+    text: connectingUnit(file, { extra: 'Slice=lone.slice' }),
+  }),
+  kind('a unit in a slice below the one that is allowed', 'upper.slice', {
+    path: 'upper.slice',
+    start: 'lower.service',
+    cgroup: 'upper.slice/upper-lower.slice/lower.service',
+    text: connectingUnit(file, { extra: 'Slice=upper-lower.slice' }),
+  }),
+  kind('a unit of any slice', 'any.slice/*.service', {
+    path: 'any.slice/*.service',
+    start: 'in-any.service',
+    cgroup: 'any.slice/in-any.service',
+    text: connectingUnit(file, { extra: 'Slice=any.slice' }),
+    trigger: 'in-any.service',
+  }),
+];
+
+const scope: Allowed = { unit: 'batch-*.scope', path: 'system.slice/batch-*.scope', trigger: 'batch.scope' };
+const again: Allowed = { unit: 'again.service', path: 'system.slice/again.service' };
+
+const files = Object.fromEntries([
+  ...kinds.map(({ unit, start = unit, template = start, text = simple }) => [`/etc/systemd/system/${template}`, text]),
+  ['/etc/systemd/system/stranger.service', connectingUnit(file).replace('-t 3', '-t 0.1')],
+  ['/etc/systemd/system/again.service', connectingUnit('/run/again', { extra: 'Restart=always\nRestartSec=10ms' })],
+]);
+
+/** A rule's trigger is no glob. */
+const withTrigger = (one: Allowed): Allowed => ({
+  ...one,
+  trigger: one.trigger ?? one.unit.replace('*', 'x'),
+});
+
+for (const [tree, way] of [
+  ['bookworm', 'groups'],
+  ['bookworm', 'comments'],
+  ['trixie', 'groups'],
+  ['trixie', 'comments'],
+] as const) {
+  describe(`with ${way}, in ${tree}`, { skip }, () => {
+    let box: Container;
+    before(async () => {
+      box = await allowing({ tree, way, allowed: [...kinds, scope, again].map(withTrigger), files });
+    });
+    after(() => box?.stop());
+
+    for (const { what, unit, path, start = unit, cgroup = path } of kinds) {
+      test(`${what} gets through at its first attempt`, async () => {
+        const made = await firstAttempt(box, file, () => box.run(['systemctl', 'restart', start]));
+        assert.equal(made.cgroup, `/${cgroup}`);
+      });
+    }
+
+    test('a scope of systemd-run gets through at its first attempt', async () => {
+      let count = 0;
+      const made = await firstAttempt(box, file, () => {
+        count += 1;
+        const argv = connecting(file, '-t 3').split(' ').filter(Boolean);
+        return box.run(['systemd-run', '--quiet', '--scope', `--unit=batch-${count}.scope`, ...argv]);
+      });
+      assert.match(made.cgroup, /^\/system\.slice\/batch-\d\.scope$/);
+    });
+
+    test('a service that systemd restarts by itself gets through each time', async () => {
+      await box.run(['systemctl', 'start', 'again.service']);
+      const made = await connections(box, '/run/again', 8);
+      await box.run(['systemctl', 'stop', 'again.service']);
+      const first = made.filter(({ first_result }) => first_result === 'connected');
+      assert.ok(first.length >= made.length - 2, JSON.stringify(made));
+      assert.ok(made.every(({ first_success }) => first_success !== null));
+      assert.equal(new Set(made.map(({ pid }) => pid)).size, made.length);
+    });
+
+    test('a unit that nothing allows stays refused', async () => {
+      await refused(box, file, () => box.run(['systemctl', 'restart', 'stranger.service']));
+    });
+
+    test('nothing was warned of', async () => {
+      const entries = await box.journal('-u', service, '-p', 'warning');
+      const said = entries.map(({ MESSAGE }) => String(MESSAGE)).filter((text) => !text.includes('unit-rule-late'));
+      assert.deepEqual(said, []);
+    });
+  });
+}
