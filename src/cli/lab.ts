@@ -78,7 +78,7 @@ export function registerLab(program: Command): void {
     .description('fetch from a service as a client on the LAN would; exit code 1 when that fails')
     .argument('<name>', 'a service')
     .option('--http', 'http instead of https')
-    .option('--path <path>', 'what to ask for', '/')
+    .option('--path <url-path>', 'what to ask for', '/')
     .option('-4, --ipv4', 'IPv4 only')
     .option('-6, --ipv6', 'IPv6 only')
     .addOption(lab.createOption('--host <host>', 'from where').choices(hostNames).default('lan'))

@@ -64,32 +64,36 @@ function runCommand(command: string, args: readonly string[], lines: string, set
   });
 }
 
-/** Longer answers are none: exactly `OK` and a line feed is expected. */
-const answerLimit = 64;
+const expected = 'OK\n';
+/** Milliseconds for a server to say more than OK: one that leaves its side open has said all it will. */
+const moreWithin = 500;
 
 function sendToSocket(path: string, lines: string, { clock, timeout }: HookSettings): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect(path);
+    // Not connect(path): a path of digits would be taken for a TCP port.
+    const socket = connect({ path });
     let answer = '';
-    const fail = (why: string): void => {
+    const settle = (why: string | undefined): void => {
       timer.cancel();
       socket.destroy();
-      reject(new Error(`${path}: ${why}`));
+      if (why === undefined) resolve();
+      else reject(new Error(`${path}: ${why}`));
     };
-    const timer = clock.after(timeout * 1000, () => fail(`no answer within ${timeout} s`));
+    const judge = (): void => {
+      if (answer === expected) settle(undefined);
+      else settle(answer === '' ? 'closed without an answer' : 'answered something else than OK');
+    };
+    let timer = clock.after(timeout * 1000, () => settle(`no answer within ${timeout} s`));
     socket.setEncoding('utf8');
     socket.on('connect', () => socket.write(`${lines.replace(/\n+$/, '')}\n\n`));
     socket.on('data', (text: string) => {
       answer += text;
-      if (answer.length > answerLimit) fail('answered something else than OK');
-    });
-    socket.on('error', (error) => fail(error.message));
-    socket.on('end', () => {
-      if (answer !== 'OK\n')
-        return fail(answer === '' ? 'closed without an answer' : 'answered something else than OK');
+      if (!expected.startsWith(answer)) return judge();
+      if (answer !== expected) return;
       timer.cancel();
-      socket.destroy();
-      resolve();
+      timer = clock.after(Math.min(timeout * 1000, moreWithin), judge);
     });
+    socket.on('error', (error) => settle(error.message));
+    socket.on('end', judge);
   });
 }

@@ -1,10 +1,12 @@
 /** The passes of `netsteward nbrpc`: once or again and again, with signals, telling the hooks what they are to know. */
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { formatDiagnostic } from '../core/diagnostic.ts';
 import { formatDuration } from '../core/duration.ts';
 import { describeError, NetstewardError } from '../core/errors.ts';
 import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
 import { runAltRoutePass } from '../nbrpc/alt-route.ts';
+import { describeRejection } from '../nbrpc/lists.ts';
+import { type OwnSide, trialNames } from '../nbrpc/own-side.ts';
 import { type PassMode, type PassReport, type PassSettings, runPass } from '../nbrpc/pass.ts';
 import { formatLines } from '../nbrpc/policy.ts';
 import type { State } from '../nbrpc/state.ts';
@@ -13,6 +15,7 @@ import type { Files } from '../system/ports.ts';
 import type { NbrpcFlags } from './nbrpc.ts';
 import type { PolicyHook } from './nbrpc-hooks.ts';
 import type { NbrpcSettings } from './nbrpc-settings.ts';
+import type { Signals } from './nbrpc-signals.ts';
 import type { Sources } from './nbrpc-sources.ts';
 
 export interface Hooks {
@@ -31,6 +34,7 @@ export interface LoopOptions {
   readonly reopen: () => StateStore;
   readonly sources: Sources;
   readonly hooks: Hooks;
+  readonly signals: Signals;
   readonly say: (level: 'debug' | 'info' | 'warning' | 'error', text: string) => void;
 }
 
@@ -40,65 +44,68 @@ const unlimited = 2 ** 32;
 export class NbrpcLoop {
   readonly #clock: Clock;
   readonly #options: LoopOptions;
+  /** One run and no more, asked for by hand: -n and -u. */
+  readonly #once: boolean;
   #store: StateStore;
   #opened: number;
-  readonly #abort = new AbortController();
-  /** Ends the wait between two passes. */
-  #wake: () => void = () => {};
-  #awake = false;
   #sync: boolean;
-  #stopped = false;
+  /** -U, until a pass has counted. */
+  #all: boolean;
+  /** The whole policy as it was told last, or as it was found; undefined where nobody is to be told. */
+  #dump: string | undefined;
   /** Hooks run one after another, beside the checks. */
   #hooks: Promise<void> = Promise.resolve();
   /** Problems that were told already: a list with a mistake is not news in every pass. */
   #told = '';
+  #brokenGate = '';
 
   constructor(options: LoopOptions) {
+    const { clock, flags, hooks, settings, store } = options;
     this.#options = options;
-    this.#clock = options.clock;
-    this.#store = options.store;
-    this.#opened = options.clock.monotonic();
-    this.#sync = options.flags.syncOnStart === true;
+    this.#clock = clock;
+    this.#once = flags.updateHost !== undefined || settings.checks !== undefined;
+    this.#store = store;
+    this.#opened = clock.monotonic();
+    this.#sync = flags.syncOnStart === true;
+    this.#all = flags.updateAll === true;
+    this.#dump = hooks.replace && hooks.dump(store.state);
   }
 
   async run(): Promise<ExitCode> {
-    const unlisten = this.#listen();
     try {
       return await this.#passes();
     } catch (error) {
-      if (this.#stopped) return exitCodes.ok;
+      if (this.#options.signals.stopped) return exitCodes.ok;
       throw error;
     } finally {
-      unlisten();
       // The last policy is told before the process ends; each hook has its own time-out.
       await this.#hooks;
     }
   }
 
   async #passes(): Promise<ExitCode> {
-    const { flags, settings, say } = this.#options;
-    const once = flags.updateHost !== undefined || settings.checks !== undefined;
-    for (let first = true; !this.#stopped; first = false) {
+    const { flags, settings, signals, sources, say } = this.#options;
+    for (let first = true; !signals.stopped; first = false) {
       const start = this.#clock.monotonic();
-      this.#awake = false;
-      const sync = this.#sync;
+      const sync = signals.begin() || this.#sync;
       this.#sync = false;
       if (start - this.#opened >= settings.intervals.db_reopen * 1000) {
         this.#store = this.#options.reopen();
         this.#opened = start;
       }
+      if (!first) await sources.renew?.().catch((error: unknown) => say('error', describeError(error)));
       try {
-        await (flags.failingChecks === true ? this.#altRoute(first) : this.#pass(first, sync));
+        await (flags.failingChecks === true ? this.#altRoute() : this.#pass(sync));
       } catch (error) {
         // The state stays as it was, and so does what the hooks were told: the next pass makes up for it.
-        if (once || !(error instanceof NetstewardError) || error.code !== 'state-not-saved') throw error;
+        if (this.#once || !(error instanceof NetstewardError) || error.code !== 'state-not-saved') throw error;
         this.#sync ||= sync;
         say('error', describeError(error));
       }
       const took = this.#clock.monotonic() - start;
       if (took > settings.timeouts.log_td_info * 1000) say('info', `the pass took ${formatDuration(took)}`);
-      if (once) return this.#hostKnown() ? exitCodes.ok : exitCodes.failure;
-      await this.#wait(settings.intervals.checks * 1000);
+      if (this.#once) return this.#hostKnown() ? exitCodes.ok : exitCodes.failure;
+      await signals.wait(this.#clock, settings.intervals.checks * 1000);
     }
     return exitCodes.ok;
   }
@@ -110,8 +117,8 @@ export class NbrpcLoop {
     return false;
   }
 
-  async #pass(first: boolean, sync: boolean): Promise<void> {
-    const { flags, settings, files, sources, hooks } = this.#options;
+  async #pass(sync: boolean): Promise<void> {
+    const { flags, settings, files, signals, sources, hooks } = this.#options;
     const passSettings: PassSettings = {
       lists: flags.checkListFile,
       timers: settings.timers,
@@ -121,16 +128,20 @@ export class NbrpcLoop {
       filterAddresses: !sources.rehearsal,
     };
     const ports = { files, resolver: sources.resolver, checks: sources.checks };
-    const report = await runPass(ports, this.#store, passSettings, this.#mode(first), this.#abort.signal);
+    const report = await runPass(ports, this.#store, passSettings, this.#mode(), signals.stop);
+    if (report.ownSide.ok) this.#all = false;
     this.#tell(report);
     if (hooks.update !== undefined && report.updates.length > 0) this.#call(hooks.update, formatLines(report.updates));
-    if (hooks.replace !== undefined && (sync || report.updates.length > 0 || report.policyChanged)) {
-      // What a failed replacement was to say is said again after the next pass.
-      this.#call(hooks.replace, hooks.dump(this.#store.state), () => (this.#sync = true));
-    }
+    if (hooks.replace === undefined) return;
+    const dump = hooks.dump(this.#store.state);
+    // Not only what this pass has changed: another process may have, such as one with -u.
+    const differs = dump !== this.#dump;
+    this.#dump = dump;
+    // What a failed replacement was to say is said again after the next pass.
+    if (sync || differs || report.updates.length > 0) this.#call(hooks.replace, dump, () => (this.#sync = true));
   }
 
-  #mode(first: boolean): PassMode {
+  #mode(): PassMode {
     const { flags, settings } = this.#options;
     const now = this.#now();
     if (flags.updateHost !== undefined) {
@@ -138,23 +149,32 @@ export class NbrpcLoop {
     }
     const { checks } = settings;
     if (checks !== undefined) return { now, forced: true, limits: { iterHosts: checks, iterAddrs: checks } };
-    if (first && flags.updateAll === true) {
-      return { now, forced: true, limits: { iterHosts: unlimited, iterAddrs: unlimited } };
-    }
-    return { now, forced: false };
+    const gates = this.#gates();
+    if (this.#all) return { now, forced: true, limits: { iterHosts: unlimited, iterAddrs: unlimited }, ...gates };
+    return { now, forced: false, ...gates };
   }
 
-  async #altRoute(first: boolean): Promise<void> {
-    const { flags, settings, sources, say } = this.#options;
+  /** Whoever asks for a run by hand gets what it sees, own side or not. */
+  #gates(): Pick<PassMode, 'ownSide'> {
+    const { ownSide } = this.#options.sources;
+    if (this.#once || ownSide === undefined) return {};
+    return { ownSide: (signal) => ownSide(signal, () => trialNames(this.#store.state)) };
+  }
+
+  async #altRoute(): Promise<void> {
+    const { settings, signals, sources, say } = this.#options;
     const { checks } = settings;
-    const all = first && flags.updateAll === true;
+    const all = this.#all;
     const mode = {
       now: this.#now(),
       forced: checks !== undefined || all,
       interval: settings.timers.addrState,
       limit: checks ?? (all ? unlimited : settings.limits.iterAddrs),
+      ...this.#gates(),
     };
-    const checked = await runAltRoutePass(sources.checks, this.#store, mode, this.#abort.signal);
+    const { checked, ownSide } = await runAltRoutePass(sources.checks, this.#store, mode, signals.stop);
+    if (ownSide.ok) this.#all = false;
+    this.#tellOwnSide(ownSide);
     for (const { host, address, result } of checked) {
       say('debug', `${host} ${address}: ${result.kind}${result.kind === 'fail' ? `, ${result.reason}` : ''}`);
     }
@@ -164,11 +184,24 @@ export class NbrpcLoop {
     return this.#options.settings.now ?? Math.round(this.#clock.now()) / 1000;
   }
 
+  #tellOwnSide(ownSide: OwnSide): void {
+    const { say } = this.#options;
+    const gate = ownSide.ok ? '' : ownSide.gate;
+    if (gate === this.#brokenGate) return;
+    this.#brokenGate = gate;
+    if (ownSide.ok) say('info', 'the own side works again');
+    else say('warning', `nothing is marked, the fault is on the own side (${gate}): ${ownSide.reason}`);
+  }
+
   #tell(report: PassReport): void {
     const { say } = this.#options;
-    const problems = report.rejected.flatMap((list) => list.problems.map(formatDiagnostic));
-    const text = problems.join('\n');
-    if (text !== this.#told) for (const problem of problems) say('error', `${problem} (the version before stays)`);
+    this.#tellOwnSide(report.ownSide);
+    const rejected = report.rejected.flatMap((list) => [
+      ...list.problems.map(formatDiagnostic),
+      `${list.path} is not taken: ${describeRejection(list).inForce}`,
+    ]);
+    const text = rejected.join('\n');
+    if (text !== this.#told) for (const line of rejected) say('error', line);
     this.#told = text;
     for (const { remarks } of report.taken) for (const remark of remarks) say('warning', formatDiagnostic(remark));
     for (const { host, failure, junk } of report.resolved) {
@@ -188,43 +221,5 @@ export class NbrpcLoop {
         this.#options.say('error', `policy not told: ${describeError(error)}`);
         onFailure();
       });
-  }
-
-  async #wait(ms: number): Promise<void> {
-    if (this.#stopped || this.#awake) return;
-    let timer: Timer | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      timer = this.#clock.after(ms, resolve);
-    });
-    timer?.cancel();
-  }
-
-  /** HUP: now, and the full policy. QUIT: now. TERM, INT: a clean end. */
-  #listen(): () => void {
-    const wake = (): void => {
-      this.#awake = true;
-      this.#wake();
-    };
-    const handlers: Partial<Record<NodeJS.Signals, () => void>> = {
-      SIGHUP: () => {
-        this.#sync = true;
-        wake();
-      },
-      SIGQUIT: wake,
-      SIGTERM: () => this.#stop(),
-      SIGINT: () => this.#stop(),
-    };
-    const all = Object.entries(handlers) as [NodeJS.Signals, () => void][];
-    for (const [signal, handler] of all) process.on(signal, handler);
-    return () => {
-      for (const [signal, handler] of all) process.off(signal, handler);
-    };
-  }
-
-  #stop(): void {
-    this.#stopped = true;
-    this.#abort.abort(new Error('stopped'));
-    this.#wake();
   }
 }

@@ -8,10 +8,10 @@ import { printState, timeFormat } from '../nbrpc/print.ts';
 import { StateStore } from '../nbrpc/store.ts';
 import { printZone } from '../nbrpc/zone.ts';
 import type { NbrpcFlags, Terminal } from './nbrpc.ts';
-import { curlCommands } from './nbrpc-curl.ts';
 import { policyHook } from './nbrpc-hooks.ts';
 import { type Hooks, NbrpcLoop } from './nbrpc-loop.ts';
 import { BadSetting, type NbrpcSettings, parseSettings, usage } from './nbrpc-settings.ts';
+import { Signals } from './nbrpc-signals.ts';
 import { openSources } from './nbrpc-sources.ts';
 
 /** What nbrpc.py ends with for a timer or limit that it does not know. */
@@ -35,23 +35,29 @@ export async function runNbrpc(flags: NbrpcFlags, to: Terminal): Promise<ExitCod
   if (!readOnly && flags.failingChecks !== true && flags.checkListFile.length === 0) {
     throw usage('name at least one check list with -f PATH');
   }
-  const { composeNbrpcPorts } = await import('./compose.ts');
-  const { clock, files, store: sqlite } = await composeNbrpcPorts();
-  const open = (): StateStore => StateStore.open({ store: sqlite, path: flags.db, clock });
-  let store = open();
+  const signals = new Signals();
+  let store: StateStore | undefined;
+  // Also where the process ends at once, as when the reader of its output has gone.
+  const close = (): void => store?.close();
+  process.on('exit', close);
   try {
+    const { composeNbrpcPorts } = await import('./compose.ts');
+    const { clock, files, store: sqlite } = await composeNbrpcPorts();
+    const open = (): StateStore => {
+      close();
+      store = StateStore.open({ store: sqlite, path: flags.db, clock });
+      return store;
+    };
+    const first = open();
+    const { state } = first;
     if (flags.printState === true) {
-      to.out(printState(store.state, { time, width: widthOf(to) }));
+      to.out(printState(state, { time, width: widthOf(to) }));
       return exitCodes.ok;
     }
     if (settings.zones.length > 0) {
       const serial = Math.floor(settings.now ?? clock.now() / 1000);
       const shape = { format: settings.zoneFormat, random: () => randomInt(2 ** 32) / 2 ** 32, serial };
-      to.out(printZone(store.state, settings.zones, settings.defaultPolicy, shape));
-      return exitCodes.ok;
-    }
-    if (flags.debugCurlCmd === true) {
-      to.out(curlCommands(store.state, settings.timeouts.addr_check));
+      to.out(printZone(state, settings.zones, settings.defaultPolicy, shape));
       return exitCodes.ok;
     }
     const say = (level: 'debug' | 'info' | 'warning' | 'error', text: string): void => {
@@ -59,22 +65,29 @@ export async function runNbrpc(flags: NbrpcFlags, to: Terminal): Promise<ExitCod
       if (level === 'info' && flags.quiet === true) return;
       to.error(`nbrpc: ${level}: ${text}\n`);
     };
+    const options = { flags, settings, clock, files, signals, say };
+    if (flags.debugCurlCmd === true) {
+      const { curlCommands, knownChecks } = await import('./nbrpc-curl.ts');
+      const { probeUserAgent } = await import('./compose.ts');
+      const known = await knownChecks(state, options);
+      to.out(curlCommands(known, settings.timeouts.addr_check, await probeUserAgent()));
+      return exitCodes.ok;
+    }
     const sources = await openSources(flags, settings);
     const hooks = hooksOf(flags, settings, to, clock);
-    const reopen = (): StateStore => {
-      store.close();
-      store = open();
-      return store;
-    };
-    return await new NbrpcLoop({ flags, settings, clock, files, store, reopen, sources, hooks, say }).run();
+    return await new NbrpcLoop({ ...options, store: first, reopen: open, sources, hooks }).run();
   } finally {
-    store.close();
+    process.off('exit', close);
+    close();
+    // Else a second Ctrl-C at the wrong moment would turn exit code 0 into an end by a signal.
+    if (to.last !== true) signals.close();
   }
 }
 
 /** Of printed lines. */
 export function widthOf({ columns }: Terminal): number {
-  return columns === undefined ? 110 : Math.max(20, columns - 16);
+  // A terminal that was never told its size says 0.
+  return columns === undefined || columns === 0 ? 110 : Math.max(20, columns - 16);
 }
 
 function hooksOf(flags: NbrpcFlags, settings: NbrpcSettings, to: Terminal, clock: Clock): Hooks {

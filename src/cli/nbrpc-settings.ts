@@ -1,5 +1,8 @@
 /** The flags of `netsteward nbrpc` as values: timers, limits, modes; every mistake is one clear message (pure). */
 import { NetstewardError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { parseToken } from '../nbrpc/check-list.ts';
+import type { ListEntry } from '../nbrpc/model.ts';
 import { type Policy, parsePolicy } from '../nbrpc/policy-spec.ts';
 import type { Limits, Timers } from '../nbrpc/settings.ts';
 import { parseZoneSpec, type ZoneFormat, type ZoneSpec, zoneFormats } from '../nbrpc/zone.ts';
@@ -32,6 +35,8 @@ export interface NbrpcSettings {
   readonly defaultPolicy: Policy;
   readonly zones: readonly ZoneSpec[];
   readonly zoneFormat: ZoneFormat;
+  /** Services that tell whether the fault is on the own side; absent: those of the configuration's default. */
+  readonly control: readonly ListEntry[] | undefined;
   /** -n */
   readonly checks: number | undefined;
   /** --now, seconds. */
@@ -61,6 +66,7 @@ export function parseSettings(flags: NbrpcFlags): NbrpcSettings {
     defaultPolicy: policy.policy,
     zones: flags.zoneFor.map(parseZoneSpec),
     zoneFormat,
+    control: flags.controlService.length === 0 ? undefined : parseControl(flags.controlService),
     checks: flags.forceNChecks === undefined ? undefined : count('-n', flags.forceNChecks),
     now: flags.now === undefined ? undefined : seconds('--now', flags.now),
   };
@@ -97,6 +103,17 @@ function nameOf(pair: string): string {
 /** Which of -i, -t and -l were given. */
 export function givenNames(flags: NbrpcFlags): ReadonlySet<string> {
   return new Set([...flags.interval, ...flags.timeout, ...flags.limit].map(nameOf));
+}
+
+/** Tokens as in a check list. Throws NetstewardError `usage`. */
+export function parseControl(tokens: readonly string[]): readonly ListEntry[] {
+  return tokens.map((token) => {
+    const parsed = parseToken(token);
+    if (!parsed.ok) throw usage(`--control-service ${parsed.message}`);
+    const { entry } = parsed;
+    if (['https', 'http'].includes(entry.check.type)) return entry;
+    throw usage(`--control-service ${printable(token)}: must be an http or https check`);
+  });
 }
 
 function count(flag: string, text: string): number {

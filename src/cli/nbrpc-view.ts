@@ -1,17 +1,35 @@
 /** How `netsteward status` shows nbrpc: what goes around, since when, why; then what is on its way there (pure). */
 import { formatDuration } from '../core/duration.ts';
-import type { AddressStatus, HostStatus, RunningDetail } from '../nbrpc/index.ts';
+import type { AddressStatus, HostStatus, RunningDetail, Standing } from '../nbrpc/index.ts';
 
 export function renderNbrpc(detail: RunningDetail, now: number): readonly string[] {
-  const around = detail.hosts.filter((host) => host.rerouted);
-  const failing = detail.hosts.filter((host) => !host.rerouted && !['ok', 'unknown'].includes(host.state));
+  const { byStanding, total } = detail;
   const addresses = count(detail.blocked, 'address goes', 'addresses go');
   const lines = [`${home(detail.sets)}: ${addresses} around${nextPass(detail, now)}`];
-  if (detail.hosts.length === 0) lines.push('no services are looked after yet');
-  else if (around.length === 0) lines.push('everything goes direct');
-  else lines.push('goes around:', ...around.flatMap((host) => renderHost(host, now)));
-  if (failing.length > 0) lines.push('fails, and goes direct:', ...failing.flatMap((host) => renderHost(host, now)));
+  const first = firstPass(detail);
+  if (first !== undefined) lines.push(first);
+  if (total === 0) lines.push('no services are looked after yet');
+  else if (byStanding.rerouted === 0) lines.push('everything goes direct');
+  lines.push(...group(detail, 'rerouted', 'goes around:', (host) => renderHost(host, now)));
+  lines.push(...group(detail, 'failing', 'fails, and goes direct:', (host) => renderHost(host, now)));
+  lines.push(...group(detail, 'unchecked', 'not checked, and goes direct:', renderUnchecked));
+  const { waiting, unresolved } = byStanding;
+  if (waiting > 0)
+    lines.push(count(waiting, 'service waits for its first check', 'services wait for their first check'));
+  if (unresolved > 0) lines.push(count(unresolved, 'service has no known address', 'services have no known address'));
   return lines;
+}
+
+function group(
+  { hosts, byStanding }: RunningDetail,
+  standing: Standing,
+  title: string,
+  render: (host: HostStatus) => readonly string[],
+): readonly string[] {
+  if (byStanding[standing] === 0) return [];
+  const shown = hosts.filter((host) => host.standing === standing);
+  const more = byStanding[standing] - shown.length;
+  return [title, ...shown.flatMap(render), ...(more > 0 ? [`  and ${more} more`] : [])];
 }
 
 const homes: Readonly<Record<NonNullable<RunningDetail['sets']['table']>, string>> = {
@@ -30,15 +48,28 @@ function nextPass({ nextPass }: RunningDetail, now: number): string {
   return nextPass === null ? '' : `; next look in ${formatDuration(Math.max(0, nextPass - now))}`;
 }
 
+function firstPass({ firstPass }: RunningDetail): string | undefined {
+  if (firstPass === null) return undefined;
+  const { done, of } = firstPass;
+  return `first pass under way: ${of === 0 ? 'names are being resolved' : `${done} of ${of} checks done`}`;
+}
+
 function renderHost(host: HostStatus, now: number): string[] {
   const since = host.state === 'failing' || host.state === 'unstable' ? host.failingSince : host.since;
-  const time = since === null ? '' : ` for ${formatDuration(now - since)}`;
+  const time = since === null ? '' : ` for ${formatDuration(Math.max(0, now - since))}`;
   const reason = host.reason === '' ? '' : `: ${host.reason}`;
   const failing = host.addresses.filter((address) => address.rerouted || address.state === 'na');
   return [
     `  ${host.name} (${host.policy})${time}${reason}`,
     ...failing.map((address) => `    ${renderAddress(address)}`),
+    ...(host.moreAddresses > 0 ? [`    and ${host.moreAddresses} more`] : []),
   ];
+}
+
+function renderUnchecked({ name, policy, check, addresses }: HostStatus): string[] {
+  const known = ['https', 'http', 'dns'].includes(check);
+  const reasons = new Set(addresses.map(({ reason }) => reason).filter((reason) => reason !== ''));
+  return [`  ${name} (${policy}): ${known ? [...reasons].slice(0, 2).join(', ') : `unknown check type ${check}`}`];
 }
 
 function renderAddress({ address, state, reason, inDns }: AddressStatus): string {

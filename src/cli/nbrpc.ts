@@ -22,6 +22,8 @@ export interface NbrpcFlags {
   readonly policyUpdateCmd?: string;
   readonly policyReplaceCmd?: string;
   readonly policySocket?: true;
+  readonly controlService: readonly string[];
+  readonly gates: boolean;
   readonly quiet?: true;
   readonly debug?: true;
   readonly debugCurlCmd?: true;
@@ -37,9 +39,11 @@ export interface Terminal {
   readonly error: (text: string) => void;
   /** Columns of a terminal; undefined where standard output is none. */
   readonly columns: number | undefined;
+  /** The process ends with the command, so its signals stay taken until then. */
+  readonly last?: true;
 }
 
-const terminal: Terminal = { out: print, error: printError, columns: process.stdout.columns };
+const terminal: Terminal = { out: print, error: printError, columns: process.stdout.columns, last: true };
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
@@ -72,6 +76,13 @@ export function registerNbrpc(program: Command, to: Terminal = terminal): void {
     .option('-X, --policy-update-cmd <command>', 'gets what changed, on standard input; "-" prints it')
     .option('-x, --policy-replace-cmd <command>', 'gets the whole policy, on standard input; "-" prints it')
     .option('-s, --policy-socket', 'the values of -X and -x are unix sockets')
+    .option(
+      '--control-service <token>',
+      'a check that works wherever this machine has internet: nothing is marked while none of them does (repeatable)',
+      collect,
+      [],
+    )
+    .option('--no-gates', 'mark what fails even where the fault is on this side: link, resolver, control services')
     .option('-q, --quiet', 'tell only what is wrong')
     .option('--debug', 'tell more')
     .option('--debug-curl-cmd', 'print how each check could be made by hand, and exit')

@@ -13,7 +13,7 @@ interface CatalogueEntry {
 export const catalogue = {
   'check-list-rejected': {
     severity: 'error',
-    text: '{file} was not taken: {problems}; its previous version stays in force',
+    text: '{file} was not taken: {problems}; {inForce}',
     remedy: 'Mend the named lines; the file is read again at the next pass.',
   },
   'check-list-missing': {
@@ -33,7 +33,7 @@ export const catalogue = {
   },
   'agent-unavailable': {
     severity: 'error',
-    text: 'nft-agent is not available: {reason}; the kernel keeps the last applied sets',
+    text: 'nft-agent is not available: {reason}; {kernel}',
     remedy: 'See the log lines of nft-agent just before; it is started again by itself.',
   },
   'sets-not-applied': {
@@ -50,6 +50,16 @@ export const catalogue = {
     severity: 'error',
     text: 'the state file {file} cannot be written: {reason}; routing stays as it is',
     remedy: 'Free space or mend permissions; it is tried again at the next pass.',
+  },
+  'state-file-damaged': {
+    severity: 'error',
+    text: '{reason}; routing stays as it is',
+    remedy: 'Move the state file away while netsteward runs: it writes a new one from what it knows.',
+  },
+  'state-file-replaced': {
+    severity: 'warning',
+    text: 'the state file {file} was removed or replaced while it was in use; {outcome}',
+    remedy: 'Stop netsteward before its state file is moved, removed or restored from a copy.',
   },
   'module-restarting': {
     severity: 'error',
@@ -73,13 +83,20 @@ export const catalogue = {
   },
   'checks-not-possible': {
     severity: 'warning',
-    text: '{count} check(s) of the last pass could not be made by this machine: {reason}',
+    text: '{count} check(s) could not be made by this machine: {reason}',
     remedy: 'Look at limits of open files, local ports and memory, and at the routes of this machine.',
+  },
+  'family-without-route': {
+    severity: 'warning',
+    text: 'no {family} route: {count} address(es) not checked',
+    remedy:
+      'Give this machine such a route, or let only the other family count: flag 4 or 6, as in "example.org>af-all.4".',
   },
   'own-side-broken': {
     severity: 'error',
-    text: "this machine's own side does not work ({gate}): {reason}; the last pass marked nothing",
-    remedy: 'Mend the uplink or the resolver; or name other services in nbrpc.control.services ([] for none).',
+    text: "this machine's own side does not work ({gate}): {reason}; no check counts meanwhile",
+    remedy:
+      'Mend the uplink or the resolver; or see nbrpc.control: services = [] asks no service, uplink = false no link.',
   },
   'state-log-failing': {
     severity: 'warning',
@@ -95,6 +112,37 @@ export const catalogue = {
     severity: 'error',
     text: 'the zone file {file} is new, but its reload failed: {reason}',
     remedy: 'Run the command of nbrpc.zone.reload by hand; it is tried again at the next pass.',
+  },
+  'units-not-applied': {
+    severity: 'error',
+    text: 'nftables refused the rules of units: {reason}',
+    remedy: 'Compare `nft list ruleset` with [cgroup-nft] and the rule files; it is tried again by itself.',
+  },
+  'unit-rule-refused': {
+    severity: 'error',
+    text: 'a rule of {unit} is not in force ({rule}): {reason}',
+    remedy: 'Mend the rule, then reload; `netsteward cgroup-nft check FILE` shows what nft says of it.',
+  },
+  'unit-chain-missing': {
+    severity: 'warning',
+    text: 'the ruleset has no {chain}; rules of {units} unit(s) wait for it',
+    remedy: 'Load the ruleset that defines it: the rules follow by themselves.',
+  },
+  'unit-rule-late': {
+    severity: 'warning',
+    text: 'the rules of {unit} came {late} after its process had begun',
+    remedy:
+      'Give cgroup-nft a higher priority (nice = -20 needs CAP_SYS_NICE), or make the unit wait: netsteward cgroup-nft drop-in.',
+  },
+  'rule-files-refused': {
+    severity: 'error',
+    text: 'the rule files were not taken: {reason}; what was in force stays',
+    remedy: 'Mend the named lines; the files are read again at the next reload.',
+  },
+  'journal-unreadable': {
+    severity: 'warning',
+    text: 'the journal cannot be read: {reason}; cgroups are watched all the same',
+    remedy: 'Run as root, or add the user to the group systemd-journal; it is tried again by itself.',
   },
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -2,6 +2,7 @@
 import { type CheckSource, checkTarget } from './checker.ts';
 import type { Checked } from './decide.ts';
 import { sameCheck } from './model.ts';
+import type { OwnSide } from './own-side.ts';
 import { dueAlternatives } from './schedule.ts';
 import { type Changes, Draft, type State, type StateView } from './state.ts';
 import type { StateStore } from './store.ts';
@@ -14,6 +15,14 @@ export interface AltRouteMode {
   /** Seconds. */
   readonly interval: number;
   readonly limit: number;
+  /** Looks at this machine's own side over this route: a dead tunnel makes everything look as if it were down everywhere. */
+  readonly ownSide?: (signal: AbortSignal) => Promise<OwnSide>;
+}
+
+export interface AltRouteReport {
+  /** Why nothing was marked, where that is so. */
+  readonly ownSide: OwnSide;
+  readonly checked: readonly Checked[];
 }
 
 /** Pure: what the results change. Host states follow in the next normal pass. */
@@ -28,21 +37,29 @@ export function decideAlternatives(state: StateView, now: number, checked: reado
   return draft.changes();
 }
 
-/** Rejects as runPass() does. Gives what was checked. */
+/** Rejects as runPass() does. */
 export async function runAltRoutePass(
   checks: CheckSource,
   store: StateStore,
   mode: AltRouteMode,
   signal: AbortSignal,
-): Promise<readonly Checked[]> {
+): Promise<AltRouteReport> {
+  const look = async (): Promise<OwnSide> => (await mode.ownSide?.(signal)) ?? { ok: true };
   const state = await store.refresh(signal);
+  const due = dueAlternatives(state, mode);
+  if (due.length === 0) return { ownSide: { ok: true }, checked: [] };
+  let ownSide = await look();
+  if (!ownSide.ok) return { ownSide, checked: [] };
   const checked = await Promise.all(
-    dueAlternatives(state, mode).map(async ({ entry, address }): Promise<Checked> => {
+    due.map(async ({ entry, address }): Promise<Checked> => {
       const target = { host: entry.record.name, address: address.address, check: entry.record.check };
       return { ...target, result: await checkTarget(checks, target, signal) };
     }),
   );
+  // What failed may have failed with our own side, in the middle of the pass.
+  if (checked.some(({ result }) => result.kind === 'fail')) ownSide = await look();
+  if (!ownSide.ok) return { ownSide, checked: [] };
   signal.throwIfAborted();
   await store.commit((newest: State) => ({ changes: decideAlternatives(newest, mode.now, checked) }), signal);
-  return checked;
+  return { ownSide, checked };
 }

@@ -10,8 +10,12 @@ import { parsePolicy } from './policy-spec.ts';
 export const largestList = 16 * 1024 * 1024;
 /** Hosts of one list: each keeps its addresses in memory and in the state file. */
 export const mostHosts = 50_000;
-/** A list with more mistakes than this is some other file; the rest is only counted. */
+/** Tokens of one list, repeated hosts too. */
+export const mostTokens = 4 * mostHosts;
+/** Mistakes that are told; the rest is only counted. */
 const mostProblems = 50;
+/** A list with more mistakes than this is some other file, and is read no further. */
+const mostCounted = 1000;
 const longestToken = 4096;
 
 export type ParsedList =
@@ -22,48 +26,101 @@ export type ParsedList =
       /** Tokens that are kept but of no use: an unknown check type. */
       readonly remarks: readonly Diagnostic[];
     }
-  | { readonly ok: false; readonly problems: readonly Diagnostic[] };
+  | BadList;
+
+interface BadList {
+  readonly ok: false;
+  /** The first ones; the last may say how many more there are. */
+  readonly problems: readonly Diagnostic[];
+  readonly count: number;
+}
 
 /** `file` is only for the messages. One bad token makes the whole version bad. */
 export function parseCheckList(bytes: Uint8Array, file: string): ParsedList {
-  if (bytes.length > largestList) {
-    return { ok: false, problems: [{ file, message: `larger than ${largestList} bytes` }] };
-  }
+  if (bytes.length > largestList) return bad({ file, message: `larger than ${largestList} bytes` });
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    return { ok: false, problems: [{ file, message: 'not UTF-8 text' }] };
+    return bad({ file, message: 'not UTF-8 text' });
   }
   const entries = new Map<string, ListEntry>();
-  const remarks: Diagnostic[] = [];
-  const problems: Diagnostic[] = [];
-  let more = 0;
-  let line = 0;
-  for (const whole of text.split(/\r\n|\n|\r/)) {
-    line += 1;
-    const hash = whole.indexOf('#');
-    for (const match of (hash < 0 ? whole : whole.slice(0, hash)).matchAll(/\S+/g)) {
-      const place = { file, line, column: match.index + 1 };
-      const token = parseToken(match[0]);
-      if (!token.ok) {
-        if (problems.length < mostProblems) problems.push({ ...place, message: token.message });
-        else more += 1;
-        continue;
-      }
-      const { entry } = token;
-      entries.set(entry.host, entry);
-      if (entries.size > mostHosts) {
-        return { ok: false, problems: [{ ...place, message: `more than ${mostHosts} hosts` }] };
-      }
-      if (!['https', 'http', 'dns'].includes(entry.check.type) && remarks.length < mostProblems) {
-        const message = `${entry.host}: unknown check type ${JSON.stringify(entry.check.type)}, so it is never checked`;
-        remarks.push({ ...place, message });
-      }
+  const remarks = new Told(file);
+  const problems = new Told(file);
+  let tokens = 0;
+  for (const { token, line, column } of tokensOf(text)) {
+    const place = { file, line, column };
+    tokens += 1;
+    if (tokens > mostTokens) return bad({ ...place, message: `more than ${mostTokens} words` });
+    const parsed = parseToken(token);
+    if (!parsed.ok) {
+      problems.add({ ...place, message: parsed.message });
+      if (problems.count >= mostCounted) break;
+      continue;
     }
+    const { entry } = parsed;
+    entries.set(entry.host, entry);
+    if (entries.size > mostHosts) return bad({ ...place, message: `more than ${mostHosts} hosts` });
+    if (['https', 'http', 'dns'].includes(entry.check.type)) continue;
+    const type = shortened(JSON.stringify(entry.check.type));
+    remarks.add({ ...place, message: `${entry.host}: unknown check type ${type}, so it is never checked` });
   }
-  if (more > 0) problems.push({ file, message: `and ${more} more` });
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, entries, remarks };
+  if (problems.count > 0) return { ok: false, problems: problems.list(), count: problems.count };
+  return { ok: true, entries, remarks: remarks.list() };
+}
+
+function bad(problem: Diagnostic): BadList {
+  return { ok: false, problems: [problem], count: 1 };
+}
+
+/** `and 7 more`, of so many mistakes. */
+export function andMore(count: number, told: number): string {
+  return `and ${count >= mostCounted ? 'at least ' : ''}${count - told} more`;
+}
+
+/** The first of many messages, and how many there are. */
+class Told {
+  readonly #file: string;
+  readonly #first: Diagnostic[] = [];
+  count = 0;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  add(diagnostic: Diagnostic): void {
+    this.count += 1;
+    if (this.#first.length < mostProblems) this.#first.push(diagnostic);
+  }
+
+  list(): readonly Diagnostic[] {
+    const told = this.#first.length;
+    if (told === this.count) return this.#first;
+    return [...this.#first, { file: this.#file, message: andMore(this.count, told) }];
+  }
+}
+
+interface PlacedToken {
+  readonly token: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Splits at white space, leaving out what is behind `#`. In one go: a file of line ends alone must not take seconds. */
+function* tokensOf(text: string): Iterable<PlacedToken> {
+  let line = 1;
+  let lineStart = 0;
+  for (const match of text.matchAll(/([\r\n]+)|#[^\r\n]*|[^\s#]+/g)) {
+    const [found, lineEnds] = match;
+    if (lineEnds !== undefined) {
+      line += lineEnds.replaceAll('\r\n', '\n').length;
+      lineStart = match.index + lineEnds.length;
+    } else if (!found.startsWith('#')) yield { token: found, line, column: match.index - lineStart + 1 };
+  }
+}
+
+function shortened(text: string, most = 80): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
 export type ParsedToken =
@@ -73,8 +130,7 @@ export type ParsedToken =
 /** One token. A colon is looked at first, then `=`, then `>` in what stands left of them. */
 export function parseToken(token: string): ParsedToken {
   const bad = (message: string): ParsedToken => {
-    const shown = token.length > 80 ? `${token.slice(0, 80)}…` : token;
-    return { ok: false, message: printable(`${shown}: ${message}`) };
+    return { ok: false, message: printable(`${shortened(token)}: ${shortened(message, 300)}`) };
   };
   if (token.length > longestToken) return bad(`longer than ${longestToken} characters`);
   if (printable(token) !== token) return bad('it has a control character');
@@ -102,7 +158,7 @@ export function parseToken(token: string): ParsedToken {
   }
   const spec = parseCheck(check);
   if (['https', 'http', 'dns'].includes(spec.type) && spec.result !== 'na' && parseCodes(spec.result) === undefined) {
-    return bad(`unknown result ${JSON.stringify(spec.result)}: codes such as 200/503, or na`);
+    return bad(`unknown result ${shortened(JSON.stringify(spec.result))}: codes such as 200/503, or na`);
   }
   return { ok: true, entry: { host, check: spec, policy } };
 }

@@ -8,6 +8,7 @@ import { duration, integer, parseWith } from '../core/schema.ts';
 import { canonicalAddress } from './address.ts';
 import { parseToken } from './check-list.ts';
 import type { ListEntry } from './model.ts';
+import type { PassSettings } from './pass.ts';
 import { type Policy, parsePolicy } from './policy-spec.ts';
 import { contractLimits, contractTimers, type Timers } from './settings.ts';
 import { type ZoneFormat, type ZoneSpec, zoneFormats, zoneSpec } from './zone.ts';
@@ -131,7 +132,7 @@ const service = v.pipe(
 );
 
 // Of three networks, with answers that no sign-in page of a hotel gives.
-const controlServices = [
+export const controlServices = [
   'www.google.com:https/generate_204=204',
   'www.apple.com:https/library/test/success.html=200',
   'www.debian.org:https=200',
@@ -139,6 +140,7 @@ const controlServices = [
 
 const control = v.optional(
   v.strictObject({
+    uplink: v.optional(v.boolean('must be true or false'), true),
     services: v.optional(
       v.pipe(
         v.array(service, 'must be a list of check-list tokens; [] for none'),
@@ -298,6 +300,18 @@ export function parseNbrpc(source: ConfigTable): Parsed<NbrpcConfig> {
 export function sinkOf(config: NbrpcConfig): Sink {
   if (config.sets !== undefined) return { kind: 'sets', sets: config.sets };
   return { kind: 'table', table: config.table ?? v.parse(table, {}) };
+}
+
+export function passSettings(config: NbrpcConfig): PassSettings {
+  const { iter_hosts: iterHosts, iter_addrs: iterAddrs, addrs_per_host: addrsPerHost } = config.limits;
+  return {
+    lists: config.check_lists,
+    timers: timersOf(config),
+    limits: { iterHosts, iterAddrs, addrsPerHost },
+    defaultPolicy: config.default_policy,
+    resolveTimeout: config.resolver.timeout,
+    filterAddresses: true,
+  };
 }
 
 /** Seconds, as the state machine counts. */

@@ -1,5 +1,7 @@
 /** Time as grace periods count it: only while runs counted, measured by the monotonic clock (pure but for its own memory). */
 
+import type { State } from './state.ts';
+
 /** Kept in the state file. Seconds. */
 export interface Timeline {
   /** Where counted time stood after the last run that counted; 0 before the first one. */
@@ -24,4 +26,11 @@ export class CountedTime {
   ran(monotonic: number, counts: boolean): void {
     this.#last = counts ? monotonic : undefined;
   }
+}
+
+/** Counted time never stands before a moment that it has given to a host: the drop-in goes on by the wall clock. */
+export function countedStart(state: State): number {
+  let { counted } = state.timeline;
+  for (const { record } of state.hosts()) counted = Math.max(counted, record.changedCounted, record.failingCounted);
+  return counted;
 }

@@ -1,8 +1,9 @@
 /** Check-list files: which of them have a new version, and what the versions in force make of the hosts. */
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { errnoOf } from '../core/errors.ts';
+import { describeFileFailure } from '../core/file-failure.ts';
 import type { Files } from '../system/ports.ts';
-import { largestList, parseCheckList } from './check-list.ts';
+import { andMore, largestList, parseCheckList } from './check-list.ts';
 import { type ListEntry, sameCheck } from './model.ts';
 import type { Draft, ListRecord } from './state.ts';
 
@@ -17,8 +18,18 @@ export type ListReading =
       readonly entries: ReadonlyMap<string, ListEntry>;
       readonly remarks: readonly Diagnostic[];
     }
-  /** Cannot be read or parsed; its version before stays in force. */
-  | { readonly path: string; readonly kind: 'rejected'; readonly problems: readonly Diagnostic[] };
+  | RejectedList;
+
+/** Cannot be read or parsed. */
+export interface RejectedList {
+  readonly path: string;
+  readonly kind: 'rejected';
+  /** The first ones; the last may say how many more there are. */
+  readonly problems: readonly Diagnostic[];
+  readonly count: number;
+  /** Its version before stays in force; else there is none, and nothing is known of its hosts. */
+  readonly kept: boolean;
+}
 
 /** Looks at every file, in the order of `paths`; reads those whose time differs by 10 ms or more. Never rejects. */
 export function readLists(
@@ -30,7 +41,10 @@ export function readLists(
 }
 
 async function readList(files: Files, path: string, inForce: ListRecord | undefined): Promise<ListReading> {
-  const rejected = (message: string): ListReading => ({ path, kind: 'rejected', problems: [{ file: path, message }] });
+  const kept = (inForce?.mtime ?? null) !== null;
+  const rejected = (message: string): ListReading => {
+    return { path, kind: 'rejected', problems: [{ file: path, message }], count: 1, kept };
+  };
   try {
     // The time is taken before the content: an edit between the two shows as a new time in the next pass.
     const stat = await files.stat(path);
@@ -40,12 +54,31 @@ async function readList(files: Files, path: string, inForce: ListRecord | undefi
     if (stored !== null && Math.abs(mtime - stored) < 0.01) return { path, kind: 'unchanged' };
     if (stat.size > largestList) return rejected(`larger than ${largestList} bytes`);
     const parsed = parseCheckList(await files.read(path), path);
-    if (!parsed.ok) return { path, kind: 'rejected', problems: parsed.problems };
+    if (!parsed.ok) return { path, kind: 'rejected', problems: parsed.problems, count: parsed.count, kept };
     return { path, kind: 'version', mtime, entries: parsed.entries, remarks: parsed.remarks };
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return { path, kind: 'missing' };
-    return rejected(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return rejected(`cannot be read: ${describeFileFailure(error)}`);
   }
+}
+
+/** Mistakes that a warning names: who mends them has the rest from `check --host`. */
+const mostTold = 5;
+
+/** For a sentence that has named the list: what is wrong in it, by line and column, and what is in force meanwhile. */
+export function describeRejection({ problems, count, kept }: RejectedList): {
+  readonly problems: string;
+  readonly inForce: string;
+} {
+  const shown = problems.slice(0, mostTold);
+  const told = shown.map(({ line, column, message }) =>
+    line === undefined ? message : `${line}:${column ?? 1}: ${message}`,
+  );
+  if (shown.length < count) told.push(andMore(count, shown.length));
+  const inForce = kept
+    ? 'its previous version stays in force'
+    : 'there is no previous version, so nothing is known of its hosts';
+  return { problems: told.join('; '), inForce };
 }
 
 export interface ListEffect {

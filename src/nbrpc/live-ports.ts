@@ -1,5 +1,6 @@
 /** Opens and closes the ports that depend on the configuration, all of them or none. */
 import { NetstewardError } from '../core/errors.ts';
+import { describeFileFailure } from '../core/file-failure.ts';
 import type { AddressSets, HttpProbe, Resolver } from '../system/ports.ts';
 import { type NbrpcConfig, sinkOf } from './config.ts';
 import type { Closable, NbrpcHost } from './ports.ts';
@@ -20,7 +21,7 @@ export async function openPorts(host: NbrpcHost, config: NbrpcConfig, sets?: Add
   let probe: Closable<HttpProbe> | undefined;
   try {
     probe = await host.openProbe({ ca, sourcePorts });
-    return { resolver, probe, sets: sets ?? (await host.openSets(sink)) };
+    return { resolver, probe, sets: sets ?? (await host.openSets(sink, config.on_stop)) };
   } catch (error) {
     await probe?.close?.();
     await resolver.close?.();
@@ -43,8 +44,7 @@ async function readCa(host: NbrpcHost, path: string): Promise<Buffer> {
     const pem = await host.files.read(path);
     if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new NetstewardError('ca-file-unreadable', `${path} cannot be read: ${reason}`, {
+    throw new NetstewardError('ca-file-unreadable', `${path} cannot be read: ${describeFileFailure(error)}`, {
       remedy: 'Mend nbrpc.check.ca_file or the permissions of the file.',
       cause: error,
     });

@@ -1,11 +1,15 @@
 /** Whether this machine's own side works: a dead uplink or resolver looks like every service being blocked at once. */
+import { isIPv4 } from 'node:net';
 import type { Resolver, Uplink } from '../system/ports.ts';
 import { type CheckSource, checkTarget } from './checker.ts';
-import type { ListEntry } from './model.ts';
+import type { Family, ListEntry } from './model.ts';
+import { newestSeen } from './policy.ts';
 import { type ResolvedHost, resolveHost } from './resolve.ts';
+import type { StateView } from './state.ts';
 
 export type OwnSide =
-  | { readonly ok: true }
+  /** `without`: families that this machine has no route for, whose addresses cannot be checked from here; absent for none. */
+  | { readonly ok: true; readonly without?: readonly Family[] }
   | { readonly ok: false; readonly gate: 'link' | 'resolver' | 'control'; readonly reason: string };
 
 export interface OwnSidePorts {
@@ -16,7 +20,9 @@ export interface OwnSidePorts {
 }
 
 export interface OwnSideSettings {
-  /** Control services: that one of them works is enough; none: neither they nor the resolver are looked at. */
+  /** Whether the link of the default route is looked at; absent: it is. */
+  readonly uplink?: boolean;
+  /** Control services: that one of them works is enough; none: the resolver alone is asked, for names of our own. */
   readonly services: readonly ListEntry[];
   /** Milliseconds for one name. */
   readonly resolveTimeout: number;
@@ -24,6 +30,10 @@ export interface OwnSideSettings {
 
 /** Addresses of one control service that are tried. */
 const mostAddresses = 4;
+/** A name that every resolver of the internet can say something of; asked for when it says nothing of our own. */
+const neutralName = 'a.root-servers.net';
+/** Names of our own that it is tried with before. */
+const mostTrials = 3;
 
 export class OwnSideGates {
   readonly #ports: OwnSidePorts;
@@ -36,13 +46,22 @@ export class OwnSideGates {
     this.#settings = settings;
   }
 
-  /** Link, resolver, control services. Rejects only for an aborted signal. */
-  async look(signal: AbortSignal): Promise<OwnSide> {
-    const link = await this.#ports.uplink.state();
+  /**
+   * Link, resolver, control services. `names`: some that the resolver may be asked for, those that it has answered first;
+   * none: it is not looked at alone. Rejects only for an aborted signal.
+   */
+  async look(signal: AbortSignal, names: () => readonly string[] = () => []): Promise<OwnSide> {
+    const { uplink = true, services } = this.#settings;
+    const link = uplink ? await this.#ports.uplink.state() : { up: true as const };
     if (!link.up) return { ok: false, gate: 'link', reason: link.detail };
+    const failure = services.length === 0 ? await this.#resolver(names(), signal) : await this.#services(signal);
+    return failure ?? { ok: true, ...(link.without?.length ? { without: link.without } : {}) };
+  }
+
+  async #services(signal: AbortSignal): Promise<OwnSide | undefined> {
     const { services } = this.#settings;
     const first = this.#first ?? services[0];
-    if (first === undefined) return { ok: true };
+    if (first === undefined) return undefined;
     // One request a pass is what the operators of these services see of us; the others are asked only when it fails.
     const tried = [await this.#try(first, signal)];
     if (!tried.some(({ works }) => works)) {
@@ -52,17 +71,33 @@ export class OwnSideGates {
     const working = tried.find(({ works }) => works);
     if (working !== undefined) {
       this.#first = working.service;
-      return { ok: true };
+      return undefined;
     }
     const gate = tried.some(({ answered }) => answered) ? 'control' : 'resolver';
     const reasons = tried.map(({ service, reason }) => `${service.host}: ${reason}`);
     return { ok: false, gate, reason: reasons.join('; ') };
   }
 
+  /** One answer of any kind shows that the resolver is there; a name of our own may be dead by its own fault. */
+  async #resolver(names: readonly string[], signal: AbortSignal): Promise<OwnSide | undefined> {
+    const [first, ...others] = names;
+    if (first === undefined) return undefined;
+    const asked = [await this.#ask(first, signal)];
+    if (asked.some(({ answered }) => answered)) return undefined;
+    asked.push(...(await Promise.all([...others, neutralName].map((name) => this.#ask(name, signal)))));
+    if (asked.some(({ answered }) => answered)) return undefined;
+    const reasons = asked.map((resolved) => `${resolved.host}: ${unresolved(resolved)}`);
+    return { ok: false, gate: 'resolver', reason: reasons.join('; ') };
+  }
+
+  #ask(host: string, signal: AbortSignal): Promise<ResolvedHost> {
+    const settings = { timeout: this.#settings.resolveTimeout, filter: true };
+    return resolveHost(this.#ports.resolver, host, null, settings, signal);
+  }
+
   async #try(service: ListEntry, signal: AbortSignal): Promise<Trial> {
     const { host, check } = service;
-    const settings = { timeout: this.#settings.resolveTimeout, filter: true };
-    const resolved = await resolveHost(this.#ports.resolver, host, null, settings, signal);
+    const resolved = await this.#ask(host, signal);
     if (resolved.addresses.length === 0) {
       return { service, works: false, answered: resolved.answered, reason: unresolved(resolved) };
     }
@@ -91,4 +126,13 @@ function unresolved({ junk, failure }: ResolvedHost): string {
   return junk.length > 0
     ? `answered with ${junk.slice(0, 3).join(', ')}`
     : `does not resolve: ${failure ?? 'no addresses'}`;
+}
+
+/** Names of our own that the resolver should know best: those that it has answered last. */
+export function trialNames(state: StateView): readonly string[] {
+  const names = [...state.hosts()]
+    .filter(({ record }) => !isIPv4(record.name))
+    .map(({ record, addresses }) => ({ name: record.name, seen: newestSeen(addresses.values()) }));
+  names.sort((a, b) => b.seen - a.seen);
+  return names.slice(0, mostTrials).map(({ name }) => name);
 }

@@ -1,10 +1,10 @@
-/** One pass over the ports, in the contract's order: lists, names, checks; then everything is decided and saved at once. */
+/** One pass as the command line makes it, in the contract's order: lists, names, checks; then everything is decided and saved at once. */
 import pLimit from 'p-limit';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { Files, Resolver } from '../system/ports.ts';
 import { type CheckSource, checkTarget } from './checker.ts';
 import { type Checked, type DecideSettings, type Decision, decide, draftForChecks } from './decide.ts';
-import { readLists } from './lists.ts';
+import { type ListReading, type RejectedList, readLists } from './lists.ts';
 import type { OwnSide } from './own-side.ts';
 import { policyOf } from './policy-spec.ts';
 import { type ResolvedHost, resolveHost } from './resolve.ts';
@@ -40,27 +40,32 @@ export interface PassMode {
   readonly limits?: Pick<Limits, 'iterHosts' | 'iterAddrs'>;
   /** Only this host, its state following without grace. */
   readonly only?: string;
-  /** The wall clock may be set back while this process runs: times in the future are due. */
-  readonly rewound?: boolean;
-  /** Counted seconds since the last saved pass; absent: grace periods go by the wall clock, as `now` says. */
-  readonly elapsed?: number;
   /** Looks at this machine's own side; a pass for which it does not work marks nothing but takes the lists in. */
   readonly ownSide?: (signal: AbortSignal) => Promise<OwnSide>;
 }
 
-/** Everything that happened. */
-export interface PassReport extends Decision {
+/** What one commit has brought. */
+export interface Learned extends Decision {
+  /** Seconds since the epoch: the one time of all that it wrote. */
   readonly now: number;
   /** In counted time, seconds. */
   readonly counted: number;
-  /** Why nothing was marked, where that is so. */
-  readonly ownSide: OwnSide;
-  readonly rejected: readonly { readonly path: string; readonly problems: readonly Diagnostic[] }[];
+  readonly resolved: readonly ResolvedHost[];
+  readonly checked: readonly Checked[];
+}
+
+/** What became of the list files. */
+export interface ListReport {
+  readonly rejected: readonly RejectedList[];
   readonly missing: readonly string[];
   /** Lists whose new version is in force now, with what was odd in them. */
   readonly taken: readonly { readonly path: string; readonly hosts: number; readonly remarks: readonly Diagnostic[] }[];
-  readonly resolved: readonly ResolvedHost[];
-  readonly checked: readonly Checked[];
+}
+
+/** Everything that happened. */
+export interface PassReport extends Learned, ListReport {
+  /** Why nothing was marked, where that is so. */
+  readonly ownSide: OwnSide;
 }
 
 /** Rejects with NetstewardError `state-not-saved`, the state being as before, or for an aborted signal. */
@@ -75,12 +80,7 @@ export async function runPass(
   const state = await store.refresh(signal);
   const lists = await readLists(ports.files, settings.lists, state.lists());
   const limits = mode.limits ?? settings.limits;
-  const select = {
-    now,
-    forced: forced || only !== undefined,
-    ...(only === undefined ? {} : { only }),
-    ...(mode.rewound === true ? { rewound: true } : {}),
-  };
+  const select = { now, forced: forced || only !== undefined, ...(only === undefined ? {} : { only }) };
   const inputs = { now, counted: now, lists, graceless: only !== undefined };
 
   let ownSide: OwnSide = (await mode.ownSide?.(signal)) ?? { ok: true };
@@ -101,42 +101,25 @@ export async function runPass(
 
   signal.throwIfAborted();
   const decision = await store.commit((newest: State) => {
-    const { timeline } = newest;
-    const { elapsed } = mode;
-    if (elapsed === undefined) return decidedAt(newest, now - timeline.lost);
-    // Counted time starts with the wall clock, or where the drop-in has left it.
-    const counted = timeline.counted === 0 ? now : startOf(newest) + (ownSide.ok ? elapsed : 0);
-    const moved = { counted, lost: now - counted };
-    const decided = decidedAt(newest, counted);
-    return { ...decided, changes: { ...decided.changes, timeline: moved } };
-  }, signal);
-
-  function decidedAt(newest: State, counted: number): Decision & { readonly counted: number } {
+    // Where a daemon has counted on this file, grace periods go on by the wall clock from where it stood.
+    const counted = now - newest.timeline.lost;
     return { ...decide(newest, settings, { ...inputs, counted, resolved, checked }), counted };
-  }
-  const rejected = lists.filter((reading) => reading.kind === 'rejected');
+  }, signal);
+  return { ...decision, ...listReport(lists), now, ownSide, resolved, checked };
+}
+
+export function listReport(lists: readonly ListReading[]): ListReport {
   return {
-    ...decision,
-    now,
-    ownSide,
-    rejected: rejected.map(({ path, problems }) => ({ path, problems })),
+    rejected: lists.filter((reading) => reading.kind === 'rejected'),
     missing: lists.filter((reading) => reading.kind === 'missing').map((reading) => reading.path),
     taken: lists
       .filter((reading) => reading.kind === 'version')
       .map(({ path, entries, remarks }) => ({ path, hosts: entries.size, remarks })),
-    resolved,
-    checked,
   };
 }
 
-/** Counted time never stands before a moment that it has given to a host: the drop-in goes on by the wall clock. */
-function startOf(state: State): number {
-  let { counted } = state.timeline;
-  for (const { record } of state.hosts()) counted = Math.max(counted, record.changedCounted, record.failingCounted);
-  return counted;
-}
-
-function resolveHosts(
+/** In the order of `hosts`. Rejects only for an aborted signal. */
+export function resolveHosts(
   resolver: Resolver,
   hosts: readonly HostEntry[],
   settings: PassSettings,

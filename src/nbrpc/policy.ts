@@ -108,7 +108,7 @@ export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** `ok|na HOST ADDR TYPE`, each line with its end. */
+/** `ok|na HOST ADDR TYPE`, each line with its end. The token `a:` has an empty type, and a line of three words would be refused. */
 export function formatLines(lines: readonly PolicyLine[]): string {
-  return lines.map((line) => `${line.verdict} ${line.host} ${line.address} ${line.type}\n`).join('');
+  return lines.map((line) => `${line.verdict} ${line.host} ${line.address} ${line.type || '-'}\n`).join('');
 }

@@ -29,7 +29,8 @@ export interface NbrpcHost {
   readonly commands: Commands;
   openResolver(setup: ResolverSetup): Closable<Resolver> | Promise<Closable<Resolver>>;
   openProbe(setup: ProbeSetup): Closable<HttpProbe> | Promise<Closable<HttpProbe>>;
-  openSets(sink: Sink): AddressSets | Promise<AddressSets>;
+  /** `onStop`: what becomes of the sets when this process ends without a word. */
+  openSets(sink: Sink, onStop: 'keep' | 'flush'): AddressSets | Promise<AddressSets>;
 }
 
 /** For `netsteward check --host`: it only reads. */

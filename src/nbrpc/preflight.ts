@@ -1,6 +1,7 @@
 /** What `netsteward check --host` can say of nbrpc without changing anything. */
 import { formatDiagnostic } from '../core/diagnostic.ts';
-import { describeError, errnoOf } from '../core/errors.ts';
+import { errnoOf } from '../core/errors.ts';
+import { describeFileFailure } from '../core/file-failure.ts';
 import type { Finding } from '../core/module.ts';
 import type { Files } from '../system/ports.ts';
 import type { NbrpcConfig } from './config.ts';
@@ -70,7 +71,7 @@ async function state(path: string, files: Files): Promise<Finding> {
     if (problem !== undefined) return { severity: 'error', text: problem.message, remedy: problem.remedy ?? remedy };
     return { severity: 'ok', text: `${path}: the state file is in order` };
   } catch (error) {
-    return { severity: 'error', text: `${path} cannot be read: ${describeError(error)}`, remedy };
+    return { severity: 'error', text: `${path} cannot be read: ${describeFileFailure(error)}`, remedy };
   }
 }
 
@@ -82,7 +83,7 @@ async function certificates(path: string, files: Files): Promise<Finding> {
     if (count === 0) return { severity: 'error', text: `${path} has no PEM certificate`, remedy };
     return { severity: 'ok', text: `${path}: ${count} certificate${count === 1 ? '' : 's'}` };
   } catch (error) {
-    const reason = errnoOf(error) === 'ENOENT' ? 'does not exist' : `cannot be read: ${describeError(error)}`;
+    const reason = errnoOf(error) === 'ENOENT' ? 'does not exist' : `cannot be read: ${describeFileFailure(error)}`;
     return { severity: 'error', text: `${path} ${reason}`, remedy };
   }
 }

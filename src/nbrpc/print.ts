@@ -39,8 +39,11 @@ function addressText({ state, reason }: AddressRecord): string {
   return state === 'na' && reason !== '' ? reason : state;
 }
 
+/** `width` in characters: a name is ASCII, but the reason of a failure may be any text. */
 function cut(line: string, width: number): string {
-  return line.length <= width ? line : `${line.slice(0, Math.max(0, width - 3))}...`;
+  if (line.length <= width) return line;
+  const characters = Array.from(line);
+  return characters.length <= width ? line : `${characters.slice(0, Math.max(0, width - 3)).join('')}...`;
 }
 
 /** Hosts that have addresses, by their reversed names: those of one domain stand together. */

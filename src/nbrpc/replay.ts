@@ -27,8 +27,10 @@ export class Replay implements Resolver, CheckSource {
       for (const match of line.matchAll(/\S+/g)) {
         const [item] = match;
         const at = item.lastIndexOf('@');
-        const [addressText = '', code] = item.slice(at + 1).split('=', 2);
-        const address = canonicalAddress(addressText);
+        const place = item.slice(at + 1);
+        const equals = place.indexOf('=');
+        const code = equals < 0 ? undefined : place.slice(equals + 1);
+        const address = canonicalAddress(equals < 0 ? place : place.slice(0, equals));
         const codes = code === undefined ? undefined : parseCodes(code === '' ? '/' : code);
         if (address === undefined || (code !== undefined && codes?.size !== 1)) {
           const message = `${printable(item)}: must be [host@]address[=code]`;

@@ -57,11 +57,12 @@ export async function resolveHost(
   }
   const all = [...good].sort();
   const failure = outcome.addresses.length === 0 ? 'no addresses' : undefined;
+  const most = settings.filter ? mostAddresses : all.length;
   return {
     host,
-    addresses: all.slice(0, mostAddresses),
+    addresses: all.slice(0, most),
     junk: [...junk].sort().slice(0, mostAddresses),
-    surplus: Math.max(0, all.length - mostAddresses),
+    surplus: all.length - Math.min(most, all.length),
     answered: true,
     failure,
   };

@@ -7,12 +7,16 @@ import { hostNameProblem } from './host-name.ts';
 import type { AddressRecord, AddressState, HostRecord, HostState, ListEntry } from './model.ts';
 import { type Changes, type HostEntry, type ListRecord, State } from './state.ts';
 
+export function damagedFile(path: string, what: string, cause?: unknown): NetstewardError {
+  return new NetstewardError('state-file-damaged', `${path} is damaged: ${what}`, {
+    remedy: 'Restore the file from a copy, or move it away to start with an empty state.',
+    cause,
+  });
+}
+
 /** Reads everything. Rows that this program would not have written make it throw NetstewardError `state-file-damaged`. */
 export function loadState(database: Database, path: string): State {
-  const damaged = (what: string): NetstewardError =>
-    new NetstewardError('state-file-damaged', `${path} is damaged: ${what}`, {
-      remedy: 'Restore the file, or move it away to start with an empty state.',
-    });
+  const damaged = (what: string): NetstewardError => damagedFile(path, what);
 
   const hosts = new Map<number, { record: HostRecord; addresses: Map<string, AddressRecord> }>();
   for (const row of tuples(database, 'hosts', hostColumns)) {

@@ -2,32 +2,46 @@
 import { formatDuration } from '../core/duration.ts';
 import { NetstewardError } from '../core/errors.ts';
 import type { ModuleHealth, RunningModule, StopReason } from '../core/module.ts';
-import { Reconciler } from '../core/reconciler.ts';
 import { WarningBoard } from '../core/warnings.ts';
 import type { AddressSetsStatus } from '../system/ports.ts';
 import { ProbeSource } from './checker.ts';
-import { type NbrpcConfig, sinkOf, timersOf } from './config.ts';
+import { type NbrpcConfig, passSettings, sinkOf } from './config.ts';
 import { CountedTime } from './counted-time.ts';
+import { FlipLog } from './flip-log.ts';
+import { type Flip, flipsOf } from './flips.ts';
 import { closePorts, type LivePorts, openPorts } from './live-ports.ts';
+import { Outputs } from './outputs.ts';
 import { OwnSideGates } from './own-side.ts';
-import { type PassSettings, runPass } from './pass.ts';
+import { Passes } from './passes.ts';
 import type { NbrpcHost } from './ports.ts';
-import { wantedSets } from './sets.ts';
-import { HeldSets, sameTable, setNames } from './sink.ts';
-import { StateLog } from './state-log.ts';
-import { type HostStatus, hostStatuses, type NbrpcDetail } from './status.ts';
-import { StateStore } from './store.ts';
+import { routesDiffer, type WantedSets, wantedSets } from './sets.ts';
+import { HeldSets, type SinkPorts, sameTable, setNames } from './sink.ts';
+import type { State } from './state.ts';
+import { type HostsStatus, hostsStatus, type NbrpcDetail } from './status.ts';
+import { type Replacement, StateStore } from './store.ts';
 import { PassTelling } from './telling.ts';
-import { ZoneKeeper } from './zone-keeper.ts';
-
-/** Of the pass interval: the most that counts as grace between two passes. */
-const mostIntervals = 3;
 
 /** Codes of errors after which the last good state goes on, and the pass is tried again. */
 const passing = new Set(['state-not-saved', 'state-file-damaged']);
 
+/** What became of a state file that was removed or replaced, for people. */
+const outcomes: Readonly<Record<Replacement, string>> = {
+  rewritten: 'a new one was written from memory',
+  'taken-over': 'what the new one says is in force now',
+};
+/** Milliseconds that this is shown: it is over as soon as it is noticed, and nobody would see it. */
+const replacedShown = 3_600_000;
+
 export interface RunningDetail extends NbrpcDetail {
   readonly sets: AddressSetsStatus;
+}
+
+/** What a reload changes all of, or nothing. */
+interface Live {
+  readonly config: NbrpcConfig;
+  readonly store: StateStore;
+  readonly ports: LivePorts;
+  readonly sets: HeldSets;
 }
 
 export class RunningNbrpc implements RunningModule<NbrpcConfig> {
@@ -35,60 +49,66 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   readonly #host: NbrpcHost;
   readonly #board: WarningBoard;
   readonly #telling: PassTelling;
-  #config: NbrpcConfig;
-  #store: StateStore;
-  #ports: LivePorts;
-  #sets: HeldSets;
-  #passes: Reconciler;
-  #hosts: readonly HostStatus[] | undefined;
-  #blocked = 0;
-  #gates: OwnSideGates;
-  #log: StateLog | undefined;
-  #zones: readonly ZoneKeeper[] = [];
-  #counted = new CountedTime();
+  readonly #sinkPorts: SinkPorts;
+  readonly #counted = new CountedTime();
+  #live: Live;
+  #passes: Passes;
+  #outputs: Outputs;
+  /** Of the last request for the health, with what it was made of. */
+  #hosts: { readonly blocked: ReadonlySet<string>; readonly status: HostsStatus } | undefined;
+  /** Whether a zone file may be written: a state that knows nothing yet must not empty it. */
+  #namesKnown = false;
+  #firstPassDone = false;
+  /** The state, made of the file, that the sets were last made of: another one is there when others have written to it. */
+  #followed: State | undefined;
+  /** When the file was last found to be another one. */
+  #replaced: number | undefined;
   #lastPass: number | undefined;
   #nextPass: number | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   #settle: { resolve: () => void; reject: (reason: unknown) => void } = { resolve: () => {}, reject: () => {} };
 
-  private constructor(host: NbrpcHost, config: NbrpcConfig, store: StateStore, ports: LivePorts, board: WarningBoard) {
+  /** Takes over `live`, whose sets hold what the saved state wants. */
+  private constructor(host: NbrpcHost, live: Live, sinkPorts: SinkPorts, telling: PassTelling) {
     this.#host = host;
-    this.#config = config;
-    this.#store = store;
-    this.#ports = ports;
-    this.#board = board;
-    this.#telling = new PassTelling(host.log, board);
-    this.#sets = new HeldSets(sinkOf(config), ports.sets, board, host.log);
-    this.#gates = gatesOf(host, config, ports);
+    this.#live = live;
+    this.#board = sinkPorts.board;
+    this.#sinkPorts = sinkPorts;
+    this.#telling = telling;
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
     // The supervisor looks at it; without it a crash must not end the process before stop() has cleaned up.
     this.done.catch(() => {});
-    this.#passes = this.#reconciler();
+    this.#outputs = this.#openOutputs();
+    this.#passes = this.#makePasses();
   }
 
   /** Applies the saved state at once, so that the kernel is right again before the first check ends. */
   static async start(config: NbrpcConfig, host: NbrpcHost, signal: AbortSignal): Promise<RunningNbrpc> {
-    const store = StateStore.open({ store: host.store, path: config.state, clock: host.clock });
+    const { clock, log } = host;
+    const store = StateStore.open({ store: host.store, path: config.state, clock });
     let ports: LivePorts | undefined;
     try {
       signal.throwIfAborted();
       ports = await openPorts(host, config);
       const board = new WarningBoard(
-        () => host.clock.now(),
+        () => clock.now(),
         (change, { code, subject, severity, text, remedy }) => {
           const level = change === 'cleared' ? 'info' : severity === 'error' ? 'error' : 'warn';
-          host.log[level](`warning-${change}`, { code, subject, text, remedy });
+          log[level](`warning-${change}`, { code, subject, text, remedy });
         },
       );
-      const running = new RunningNbrpc(host, config, store, ports, board);
-      await withSignal(running.#sets.first(running.#contents()), signal);
-      running.#beginLog();
-      running.#openZones();
-      // Names are right again before the first pass, but a state that knows nothing yet must not empty them.
-      if (store.state.size > 0) running.#holdZones();
+      const sinkPorts = { board, log, clock, flips: new FlipLog(log) };
+      const sets = new HeldSets(sinkOf(config), ports.sets, sinkPorts);
+      const live = { config, store, ports, sets };
+      const wanted = wantedBy(live);
+      await withSignal(sets.first(wanted), signal);
+      const running = new RunningNbrpc(host, live, sinkPorts, new PassTelling(log, board));
+      running.#telling.conflicts(wanted.conflicts);
+      // Names are right again before the first pass.
+      running.#holdZones();
       running.#passes.request();
       return running;
     } catch (error) {
@@ -99,19 +119,28 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   }
 
   health(): ModuleHealth {
-    const sets = this.#sets.status();
-    this.#hosts ??= hostStatuses(this.#store.state, this.#config.default_policy);
-    const rerouted = this.#hosts.filter((host) => host.rerouted).length;
+    const { config, store, sets } = this.#live;
+    const status = sets.status();
+    const { blocked } = sets;
+    if (this.#hosts?.blocked !== blocked) {
+      const whyUnchecked = this.#telling.whyUnchecked.bind(this.#telling);
+      const known = { blocked, whyUnchecked };
+      this.#hosts = { blocked, status: hostsStatus(store.state, config.default_policy, known) };
+    }
+    const hosts = this.#hosts.status;
+    const { rerouted } = hosts.byStanding;
+    const { firstPass } = this.#passes;
     const detail: RunningDetail = {
-      hosts: this.#hosts,
+      ...hosts,
       rerouted,
-      blocked: this.#blocked,
+      blocked: blocked.size,
       lastPass: this.#lastPass ?? null,
       nextPass: this.#nextPass ?? null,
-      sets,
+      firstPass: firstPass ?? null,
+      sets: status,
     };
-    const total = this.#hosts.length;
-    const summary = `${rerouted} of ${total} service${total === 1 ? '' : 's'} rerouted`;
+    const under = firstPass === undefined ? '' : ', first pass under way';
+    const summary = `${rerouted} of ${hosts.total} service${hosts.total === 1 ? '' : 's'} rerouted${under}`;
     return { ready: true, summary, warnings: this.#board.list(), detail };
   }
 
@@ -132,46 +161,37 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     await passes;
     // A reload that was under way has left new ones.
     await this.#passes.stop();
+    const { config, store, ports, sets } = this.#live;
     try {
-      await this.#sets.close(reason === 'shutdown' ? this.#config.on_stop : 'keep');
-      await closePorts(this.#ports, 'none');
+      await sets.close(reason === 'shutdown' ? config.on_stop : 'keep');
+      await closePorts(ports, 'none');
     } finally {
-      this.#store.close();
-      await this.#closeOutputs();
+      store.close();
+      await this.#outputs.close();
       this.#settle.resolve();
     }
   }
 
-  async #reload(next: NbrpcConfig): Promise<void> {
+  async #reload(config: NbrpcConfig): Promise<void> {
     if (this.#stopping !== undefined) throw new NetstewardError('stopping', 'nbrpc is stopping');
-    const { clock } = this.#host;
-    const before = { config: this.#config, store: this.#store, ports: this.#ports, sets: this.#sets };
-    const sink = sinkOf(next);
+    const before = this.#live;
+    const sink = sinkOf(config);
     const newSink = JSON.stringify(sink) !== JSON.stringify(before.sets.sink);
     const handover = newSink && sameTable(sink, before.sets.sink);
     let ports: LivePorts | undefined;
-    let store = before.store;
+    let { store } = before;
     await this.#passes.stop();
     try {
-      if (next.state !== before.config.state) {
-        store = StateStore.open({ store: this.#host.store, path: next.state, clock });
+      if (config.state !== before.config.state) {
+        store = StateStore.open({ store: this.#host.store, path: config.state, clock: this.#host.clock });
       }
       if (handover) await before.sets.close('keep');
-      ports = await openPorts(this.#host, next, newSink ? undefined : before.ports.sets);
-      this.#gates = gatesOf(this.#host, next, ports);
-      this.#config = next;
-      this.#store = store;
-      this.#ports = ports;
-      if (newSink) {
-        this.#sets = new HeldSets(sink, ports.sets, this.#board, this.#host.log);
-        await this.#sets.first(this.#contents());
-      }
+      ports = await openPorts(this.#host, config, newSink ? undefined : before.ports.sets);
+      const sets = newSink ? new HeldSets(sink, ports.sets, this.#sinkPorts) : before.sets;
+      const live = { config, store, ports, sets };
+      if (newSink) await sets.first(wantedBy(live));
+      this.#live = live;
     } catch (error) {
-      this.#config = before.config;
-      this.#store = before.store;
-      this.#ports = before.ports;
-      this.#sets = before.sets;
-      this.#gates = gatesOf(this.#host, before.config, before.ports);
       if (ports !== undefined) await closePorts(ports, newSink ? (handover ? 'keep' : 'flush') : 'none');
       if (store !== before.store) store.close();
       if (handover) await this.#takeBack();
@@ -180,147 +200,140 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     }
     await closePorts(before.ports, newSink && !handover ? 'flush' : 'none');
     if (store !== before.store) before.store.close();
-    await this.#closeOutputs();
-    this.#beginLog();
-    this.#openZones();
-    this.#apply();
+    this.#live.ports.sets.setOnStop(config.on_stop);
+    await this.#outputs.close();
+    this.#outputs = this.#openOutputs();
+    this.#apply([]);
+    this.#holdZones();
     this.#restart();
-  }
-
-  async #closeOutputs(): Promise<void> {
-    await this.#log?.close();
-    await Promise.all(this.#zones.map((zone) => zone.close()));
-  }
-
-  #openZones(): void {
-    const { output: files, commands, clock } = this.#host;
-    this.#board.clearOthers('zone-not-written', new Set());
-    this.#board.clearOthers('zone-not-reloaded', new Set());
-    const shared = { files, commands, clock, board: this.#board, log: this.#host.log };
-    this.#zones = this.#config.zone.map((zone) => new ZoneKeeper(zone, shared));
-  }
-
-  #beginLog(): void {
-    const { state_log: log } = this.#config;
-    this.#log = undefined;
-    this.#board.clearOthers('state-log-failing', new Set());
-    if (log === undefined) return;
-    this.#log = new StateLog({
-      files: this.#host.output,
-      path: log.file,
-      maxSize: log.max_size,
-      settings: passSettings(this.#config),
-      onState: (reason) => {
-        if (reason === undefined) this.#board.clear('state-log-failing', log.file);
-        else this.#board.raise('state-log-failing', log.file, { file: log.file, reason });
-      },
-    });
-    this.#log.begin(this.#store.state, this.#now());
-  }
-
-  #now(): number {
-    return Math.round(this.#host.clock.now()) / 1000;
   }
 
   /** After a handover of the own table that failed. */
   async #takeBack(): Promise<void> {
-    const { sink } = this.#sets;
-    const sets = await this.#host.openSets(sink);
-    this.#ports = { ...this.#ports, sets };
-    this.#sets = new HeldSets(sink, sets, this.#board, this.#host.log);
-    this.#apply();
+    const { config, ports, sets: lost } = this.#live;
+    const opened = await this.#host.openSets(lost.sink, config.on_stop);
+    const sets = new HeldSets(lost.sink, opened, this.#sinkPorts);
+    this.#live = { ...this.#live, ports: { ...ports, sets: opened }, sets };
+    this.#apply([]);
   }
 
   #restart(): void {
     this.#hosts = undefined;
-    this.#passes = this.#reconciler();
+    this.#passes = this.#makePasses();
     if (this.#stopping === undefined) this.#passes.request();
   }
 
-  #reconciler(): Reconciler {
-    const interval = this.#config.timers.pass;
-    return new Reconciler({
-      clock: this.#host.clock,
-      run: (signal) => this.#pass(signal),
-      minInterval: 0,
-      maxInterval: interval,
-      retry: { first: Math.min(interval, 1000), most: Math.min(interval, 60_000) },
-      onError: (error, retryIn) => {
-        this.#counted.ran(0, false);
-        this.#nextPass = this.#host.clock.now() + retryIn;
-        if (error instanceof NetstewardError && passing.has(error.code)) {
-          const reason = error.cause instanceof Error ? error.cause.message : error.message;
-          this.#board.raise('state-not-saved', '', { file: this.#store.path, reason });
-          this.#host.log.warn('pass-failed', { reason: error.message, retry_in: formatDuration(retryIn) });
-        } else this.#settle.reject(error);
+  #openOutputs(): Outputs {
+    const { config, store } = this.#live;
+    return new Outputs(this.#host, this.#board, config, store.state, Math.round(this.#host.clock.now()) / 1000);
+  }
+
+  #makePasses(): Passes {
+    const { clock, files, uplink } = this.#host;
+    const { config, store, ports } = this.#live;
+    const { check, control, resolver } = config;
+    this.#namesKnown = knowsNames(store.state);
+    const checks = new ProbeSource(ports.probe, { timeout: check.timeout, bodyLimit: check.body_limit });
+    const gates = new OwnSideGates(
+      { uplink, resolver: ports.resolver, checks },
+      { uplink: control.uplink, services: control.services, resolveTimeout: resolver.timeout },
+    );
+    const interval = config.timers.pass;
+    return new Passes({
+      clock,
+      files,
+      resolver: ports.resolver,
+      checks,
+      store,
+      interval,
+      counted: this.#counted,
+      first: !this.#firstPassDone,
+      look: (signal, names) => gates.look(signal, names),
+      settings: passSettings(config),
+      listener: {
+        lists: (report) => {
+          this.#telling.lists(report);
+          this.#nextPass = clock.now() + interval;
+          this.#followFile();
+        },
+        ownSide: (own) => {
+          this.#telling.ownSide(own, store.state);
+          this.#hosts = undefined;
+        },
+        learned: (learned) => {
+          this.#board.clear('state-not-saved', '');
+          this.#board.clear('state-file-damaged', '');
+          this.#hosts = undefined;
+          this.#outputs.learned(learned, store.state);
+          this.#telling.learned(learned, store.state);
+          this.#followFile();
+          const { hosts } = learned.changes;
+          if (hosts.length === 0) return;
+          if (routesDiffer(hosts, config.default_policy)) {
+            this.#apply(flipsOf(learned.changes, config.default_policy));
+          }
+          this.#holdZones();
+        },
+        passed: () => {
+          this.#lastPass = clock.now();
+          if (this.#passes.firstPass === undefined) {
+            this.#firstPassDone = true;
+            this.#namesKnown ||= store.state.size === 0 || knowsNames(store.state);
+          }
+          this.#holdZones();
+        },
+        failed: (error, retryIn) => this.#failed(error, retryIn),
       },
     });
   }
 
-  async #pass(signal: AbortSignal): Promise<void> {
-    const { clock, files } = this.#host;
-    const { probe, resolver } = this.#ports;
-    const { check } = this.#config;
-    const checks = new ProbeSource(probe, { timeout: check.timeout, bodyLimit: check.body_limit });
-    const settings = passSettings(this.#config);
-    const started = clock.monotonic();
-    const mode = {
-      now: this.#now(),
-      forced: false,
-      rewound: true,
-      // A process that was frozen, or a pass that hung, must not make hours of grace pass at once.
-      elapsed: this.#counted.since(started, mostIntervals * this.#config.timers.pass),
-      ownSide: (stopping: AbortSignal) => this.#gates.look(stopping),
-    };
-    const report = await runPass({ files, resolver, checks }, this.#store, settings, mode, signal);
-    this.#counted.ran(started, report.ownSide.ok);
-    this.#board.clear('state-not-saved', '');
-    this.#lastPass = clock.now();
-    this.#nextPass = this.#lastPass + this.#config.timers.pass;
+  /** What others have done to the state file: another process has written to it, or it is another file now. */
+  #followFile(): void {
+    const { store } = this.#live;
+    const now = this.#host.clock.now();
+    if (store.replacement !== undefined) {
+      this.#replaced = now;
+      this.#board.raise('state-file-replaced', '', { file: store.path, outcome: outcomes[store.replacement] });
+    } else if (this.#replaced !== undefined && now - this.#replaced > replacedShown) {
+      this.#replaced = undefined;
+      this.#board.clear('state-file-replaced', '');
+    }
+    if (this.#followed === store.state) return;
+    this.#followed = store.state;
     this.#hosts = undefined;
-    this.#log?.tell(report, this.#store.state);
-    this.#telling.tell(report, this.#store.state, this.#config.default_policy);
-    this.#apply();
+    this.#apply([]);
   }
 
-  #apply(): void {
-    this.#sets.hold(this.#contents());
-    this.#holdZones();
+  #failed(error: unknown, retryIn: number): void {
+    this.#nextPass = this.#host.clock.now() + retryIn;
+    if (error instanceof NetstewardError && passing.has(error.code)) {
+      const reason = error.cause instanceof Error ? error.cause.message : error.message;
+      if (error.code === 'state-file-damaged') this.#board.raise(error.code, '', { reason: error.message });
+      else this.#board.raise('state-not-saved', '', { file: this.#live.store.path, reason });
+      this.#host.log.warn('pass-failed', { reason: error.message, retry_in: formatDuration(retryIn) });
+    } else this.#settle.reject(error);
   }
 
   #holdZones(): void {
-    for (const zone of this.#zones) zone.hold(this.#store.state, this.#config.default_policy);
+    if (this.#namesKnown) this.#outputs.holdZones(this.#live.store.state);
   }
 
-  #contents() {
-    const { default_policy: fallback, resolver } = this.#config;
-    // Whoever answers our questions must stay reachable the way it is now.
-    const never = new Set(resolver.servers?.map((server) => server.address));
-    const wanted = wantedSets(this.#store.state, fallback, setNames(this.#sets.sink), never);
-    this.#blocked = wanted.blocked.size;
+  #apply(flips: readonly Flip[]): void {
+    const wanted = wantedBy(this.#live);
     this.#telling.conflicts(wanted.conflicts);
-    return wanted.contents;
+    this.#live.sets.hold(wanted, flips);
   }
 }
 
-function gatesOf(host: NbrpcHost, { check, control, resolver }: NbrpcConfig, ports: LivePorts): OwnSideGates {
-  const checks = new ProbeSource(ports.probe, { timeout: check.timeout, bodyLimit: check.body_limit });
-  return new OwnSideGates(
-    { uplink: host.uplink, resolver: ports.resolver, checks },
-    { services: control.services, resolveTimeout: resolver.timeout },
-  );
+function wantedBy({ config, store, sets }: Live): WantedSets {
+  // Whoever answers our questions must stay reachable the way it is now.
+  const never = new Set(config.resolver.servers?.map((server) => server.address));
+  return wantedSets(store.state, config.default_policy, setNames(sets.sink), never);
 }
 
-export function passSettings(config: NbrpcConfig): PassSettings {
-  const { iter_hosts: iterHosts, iter_addrs: iterAddrs, addrs_per_host: addrsPerHost } = config.limits;
-  return {
-    lists: config.check_lists,
-    timers: timersOf(config),
-    limits: { iterHosts, iterAddrs, addrsPerHost },
-    defaultPolicy: config.default_policy,
-    resolveTimeout: config.resolver.timeout,
-    filterAddresses: true,
-  };
+function knowsNames(state: State): boolean {
+  for (const { addresses } of state.hosts()) if (addresses.size > 0) return true;
+  return false;
 }
 
 /** Rejects as soon as the signal aborts; what comes of the promise later is of no interest then. */

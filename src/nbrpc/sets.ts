@@ -2,9 +2,9 @@
 import type { SetContents } from '../system/ports.ts';
 import { familyOf } from './address.ts';
 import { triOfHost } from './model.ts';
-import { compareText, hostLines, type PolicyLine, wanted } from './policy.ts';
+import { compareText, formatLines, hostLines, type PolicyLine, wanted } from './policy.ts';
 import { type Policy, policyOf } from './policy-spec.ts';
-import type { HostEntry, StateView } from './state.ts';
+import type { HostChange, HostEntry, StateView } from './state.ts';
 import { votesOf } from './verdict.ts';
 
 /** Names of the sets for each verdict and family; a set that is not named is not kept. */
@@ -70,6 +70,13 @@ export function presumedLines(entry: HostEntry, fallback: Policy): readonly Poli
   if (triOfHost(record.state) !== null || addresses.size === 0) return hostLines(entry, fallback);
   const want = wanted(policyOf(record.policy, fallback), votesOf(addresses));
   return hostLines({ record: { ...record, state: want === false ? 'na' : 'ok' }, addresses }, fallback);
+}
+
+/** Whether any of these hosts has other lines than before; if not, neither have the sets other contents. */
+export function routesDiffer(hosts: readonly HostChange[], fallback: Policy): boolean {
+  const text = (entry: HostEntry | undefined): string =>
+    entry === undefined ? '' : formatLines(presumedLines(entry, fallback));
+  return hosts.some(({ before, after }) => text(before) !== text(after));
 }
 
 export function sameContents(a: SetContents, b: SetContents): boolean {

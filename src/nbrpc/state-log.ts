@@ -2,7 +2,7 @@
 import { describeError } from '../core/errors.ts';
 import type { OutputFiles } from '../system/ports.ts';
 import type { DecideSettings } from './decide.ts';
-import type { PassReport } from './pass.ts';
+import type { Learned } from './pass.ts';
 import type { HostEntry, State } from './state.ts';
 import { formatLogLine, type LogLine } from './state-log-lines.ts';
 
@@ -43,7 +43,7 @@ export class StateLog {
   }
 
   /** `state`: as it is after the pass. */
-  tell(report: PassReport, state: State): void {
+  tell(report: Learned, state: State): void {
     const moves = this.#moves(report);
     if (this.#known === undefined) {
       this.#write(`\n${this.#seed(state, report.now)}${moves}`);
@@ -86,7 +86,7 @@ export class StateLog {
     return text;
   }
 
-  #moves({ now, hostMoves, addressMoves }: PassReport): string {
+  #moves({ now, hostMoves, addressMoves }: Learned): string {
     const lines: LogLine[] = [
       ...addressMoves.map((move) => ({ kind: 'address' as const, time: now, ...move })),
       ...hostMoves.map(({ host, from, to, reason, since }) => {
@@ -124,7 +124,7 @@ function stateLine({ record, addresses }: HostEntry, now: number): string {
   return formatLogLine(now, { kind: 'state', record, addresses: [...addresses.values()] });
 }
 
-function inputsLine(report: PassReport, state: State): string {
+function inputsLine(report: Learned, state: State): string {
   const { now, counted, lists, resolved, checked } = report;
   const { added, changed, removed } = lists;
   const listed = [...added, ...changed].flatMap((host) => {

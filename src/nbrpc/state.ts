@@ -87,6 +87,13 @@ export interface Changes {
   readonly lists: readonly ListChange[];
 }
 
+/** What makes an empty state this one. */
+export function everythingOf(state: State): Changes {
+  const hosts = [...state.hosts()].map((after) => ({ name: after.record.name, before: undefined, after }));
+  const lists = [...state.lists()].map(([path, after]) => ({ path, before: undefined, after }));
+  return { timeline: state.timeline, hosts, lists };
+}
+
 interface Touched {
   record: HostRecord;
   addresses: Map<string, AddressRecord>;

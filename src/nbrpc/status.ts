@@ -1,14 +1,15 @@
 /** What `netsteward status` shows of nbrpc (pure). Times are milliseconds since the epoch; null for never. */
 
-import { blockedOf } from './flips.ts';
 import { triOfAddress } from './model.ts';
 import { newestSeen } from './policy.ts';
 import { type Policy, policyOf } from './policy-spec.ts';
+import type { Progress } from './rounds.ts';
 import type { HostEntry, StateView } from './state.ts';
 
 export interface AddressStatus {
   readonly address: string;
   readonly state: 'ok' | 'na' | 'unknown';
+  /** Why it fails, or why it was not checked; empty where there is nothing to say. */
   readonly reason: string;
   readonly checked: number | null;
   readonly changed: number | null;
@@ -16,47 +17,156 @@ export interface AddressStatus {
   readonly inDns: boolean;
   /** What failed over the alternative route when it was last checked there; null where nothing is known or it worked. */
   readonly altReason: string | null;
+  /** It is in the sets that lead into the tunnel, as the kernel holds them. */
   readonly rerouted: boolean;
 }
 
+export type HostStateName = 'ok' | 'failing' | 'unstable' | 'na' | 'unknown';
+
+/**
+ * Where a host stands, for people. `rerouted`: at least one address goes through the tunnel. `failing`: it does not work
+ * directly, and goes direct all the same (in its grace period, or by its policy). `unchecked`: no address can be checked.
+ * `unresolved`: DNS gave no address. `waiting`: for its first check. `ok`: all else.
+ */
+export type Standing = 'rerouted' | 'failing' | 'unchecked' | 'unresolved' | 'waiting' | 'ok';
+
+/** What matters most comes first. */
+const standings: readonly Standing[] = ['rerouted', 'failing', 'unchecked', 'unresolved', 'waiting', 'ok'];
+
 export interface HostStatus {
   readonly name: string;
+  readonly standing: Standing;
   /** As in effect: `af-all`, `pick`, … */
   readonly policy: string;
   /** `https`, `http`, `dns`, … */
   readonly check: string;
-  readonly state: 'ok' | 'failing' | 'unstable' | 'na' | 'unknown';
+  readonly state: HostStateName;
   readonly since: number | null;
   readonly failingSince: number | null;
   readonly reason: string;
   readonly resolved: number | null;
+  /** At most `mostAddresses`, those that are rerouted or fail first. */
   readonly addresses: readonly AddressStatus[];
+  /** How many more it has. */
+  readonly moreAddresses: number;
   /** At least one of its addresses goes through the tunnel. */
   readonly rerouted: boolean;
 }
 
-export interface NbrpcDetail {
+export interface HostsStatus {
+  /** At most `mostHosts`, those that matter most, by name. */
   readonly hosts: readonly HostStatus[];
-  /** Of the hosts above. */
+  /** How many more there are. */
+  readonly moreHosts: number;
+  /** Of all hosts. */
+  readonly total: number;
+  readonly byStanding: Readonly<Record<Standing, number>>;
+  readonly byState: Readonly<Record<HostStateName, number>>;
+}
+
+export interface NbrpcDetail extends HostsStatus {
+  /** Hosts, as `byStanding` has it. */
   readonly rerouted: number;
-  /** Addresses in the sets that lead into the tunnel. */
+  /** Addresses in the sets that lead into the tunnel, as the kernel holds them. */
   readonly blocked: number;
+  /** When a pass last began all its checks. */
   readonly lastPass: number | null;
   readonly nextPass: number | null;
+  /** Checks of the first pass, while it is under way. */
+  readonly firstPass: Progress | null;
 }
 
-/** Hosts by name. */
-export function hostStatuses(state: StateView, fallback: Policy): readonly HostStatus[] {
-  const hosts = [...state.hosts()].map((entry) => hostStatus(entry, fallback));
-  return hosts.sort((a, b) => (a.name < b.name ? -1 : 1));
+/** Hosts that are shown one by one: a list may have 50 000, and each request for the status costs all of it. */
+export const mostHosts = 200;
+/** Addresses of one host that are shown. */
+export const mostAddresses = 32;
+
+export interface Knowledge {
+  /** Addresses that go through the tunnel. */
+  readonly blocked: ReadonlySet<string>;
+  /** Why an address is not checked; undefined: nothing stands in the way. */
+  readonly whyUnchecked: (host: string, address: string) => string | undefined;
 }
 
-function hostStatus(entry: HostEntry, fallback: Policy): HostStatus {
-  const { record, addresses } = entry;
-  const blocked = blockedOf(entry, fallback);
+export function hostsStatus(state: StateView, fallback: Policy, known: Knowledge): HostsStatus {
+  const groups = new Map<Standing, HostEntry[]>(standings.map((standing) => [standing, []]));
+  const byState = { ok: 0, failing: 0, unstable: 0, na: 0, unknown: 0 };
+  for (const entry of state.hosts()) {
+    byState[entry.record.state ?? 'unknown'] += 1;
+    groups.get(standingOf(entry, known))?.push(entry);
+  }
+  const count = (standing: Standing): number => groups.get(standing)?.length ?? 0;
+  const total = standings.reduce((sum, standing) => sum + count(standing), 0);
+  const shown: HostStatus[] = [];
+  for (const [standing, entries] of groups) {
+    const room = mostHosts - shown.length;
+    if (room === 0) break;
+    const first = entries.length <= room ? entries : entries.sort(byName).slice(0, room);
+    shown.push(...first.map((entry) => hostStatus(entry, standing, fallback, known)));
+  }
+  return {
+    hosts: shown.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    moreHosts: total - shown.length,
+    total,
+    byStanding: {
+      rerouted: count('rerouted'),
+      failing: count('failing'),
+      unchecked: count('unchecked'),
+      unresolved: count('unresolved'),
+      waiting: count('waiting'),
+      ok: count('ok'),
+    },
+    byState,
+  };
+}
+
+function byName(a: HostEntry, b: HostEntry): number {
+  return a.record.name < b.record.name ? -1 : 1;
+}
+
+function standingOf({ record, addresses }: HostEntry, { blocked, whyUnchecked }: Knowledge): Standing {
+  const all = [...addresses.values()];
+  if (all.some(({ address }) => blocked.has(address))) return 'rerouted';
+  const fails = all.some(({ state }) => triOfAddress(state) === false);
+  if (record.state === 'na' || record.state === 'failing' || (record.state === 'unstable' && fails)) return 'failing';
+  if (all.length === 0) return record.checked === 0 ? 'waiting' : 'unresolved';
+  if (record.state !== 'ok' && all.every(({ state }) => triOfAddress(state) === null)) {
+    const stuck = all.every(({ address }) => whyUnchecked(record.name, address) !== undefined);
+    return stuck || !['https', 'http', 'dns'].includes(record.check.type) ? 'unchecked' : 'waiting';
+  }
+  return record.state === null ? 'waiting' : 'ok';
+}
+
+function hostStatus(
+  { record, addresses }: HostEntry,
+  standing: Standing,
+  fallback: Policy,
+  { blocked, whyUnchecked }: Knowledge,
+): HostStatus {
   const newest = newestSeen(addresses.values());
+  const all = [...addresses.values()].map((address): AddressStatus => {
+    const tri = triOfAddress(address.state);
+    const why = tri === null ? whyUnchecked(record.name, address.address) : undefined;
+    return {
+      address: address.address,
+      state: tri === null ? 'unknown' : tri ? 'ok' : 'na',
+      reason: why === undefined ? address.reason : `not checked (${why})`,
+      checked: time(address.checked),
+      changed: time(address.changed),
+      inDns: address.seen === newest,
+      altReason: address.altReason === '' ? null : address.altReason,
+      rerouted: blocked.has(address.address),
+    };
+  });
+  const byAddress = (a: AddressStatus, b: AddressStatus): number => (a.address < b.address ? -1 : 1);
+  const rank = (address: AddressStatus): number => (address.rerouted ? 0 : address.state === 'na' ? 1 : 2);
+  const shown = all
+    .sort((a, b) => rank(a) - rank(b) || byAddress(a, b))
+    .slice(0, mostAddresses)
+    .sort(byAddress);
   return {
     name: record.name,
+    standing,
     policy: policyOf(record.policy, fallback).route,
     check: record.check.type,
     state: record.state ?? 'unknown',
@@ -64,22 +174,9 @@ function hostStatus(entry: HostEntry, fallback: Policy): HostStatus {
     failingSince: time(record.failingSince),
     reason: record.reason,
     resolved: time(record.checked),
-    rerouted: blocked.size > 0,
-    addresses: [...addresses.values()]
-      .map((address) => {
-        const tri = triOfAddress(address.state);
-        return {
-          address: address.address,
-          state: tri === null ? ('unknown' as const) : tri ? ('ok' as const) : ('na' as const),
-          reason: address.reason,
-          checked: time(address.checked),
-          changed: time(address.changed),
-          inDns: address.seen === newest,
-          altReason: address.altReason === '' ? null : address.altReason,
-          rerouted: blocked.has(address.address),
-        };
-      })
-      .sort((a, b) => (a.address < b.address ? -1 : 1)),
+    addresses: shown,
+    moreAddresses: all.length - shown.length,
+    rerouted: standing === 'rerouted',
   };
 }
 

@@ -1,12 +1,15 @@
-/** Tells log and warnings what a pass has brought. */
+/** Tells log and warnings what the passes have brought, but for what became of routes (flip-log.ts). */
 import { formatDiagnostic } from '../core/diagnostic.ts';
 import type { Logger } from '../core/log.ts';
 import type { WarningBoard, WarningCode } from '../core/warnings.ts';
-import { flipsOf } from './flips.ts';
-import type { PassReport } from './pass.ts';
-import type { Policy } from './policy-spec.ts';
+import { familyOf } from './address.ts';
+import { describeRejection } from './lists.ts';
+import type { Family } from './model.ts';
+import { needsProbe } from './no-probe.ts';
+import type { OwnSide } from './own-side.ts';
+import type { Learned, ListReport } from './pass.ts';
 import type { AddressConflict } from './sets.ts';
-import type { State } from './state.ts';
+import type { State, StateView } from './state.ts';
 
 /** Warnings of one code that are shown each; with more hosts than this something general is wrong. */
 const mostWarnings = 20;
@@ -20,20 +23,39 @@ export class PassTelling {
   readonly #unresolved = new Map<string, Fields>();
   readonly #junk = new Map<string, Fields>();
   readonly #remarks = new Map<string, Fields>();
+  /** Of hosts: how many addresses too many the last answer had. */
+  readonly #surplus = new Map<string, number>();
+  /** By host and address: why this machine could not make the last check. */
+  readonly #untried = new Map<string, ReadonlyMap<string, string>>();
+  #without: readonly Family[] = [];
 
   constructor(log: Logger, board: WarningBoard) {
     this.#log = log;
     this.#board = board;
   }
 
-  tell(report: PassReport, state: State, defaultPolicy: Policy): void {
-    this.#ownSide(report);
-    this.#lists(report);
-    this.#names(report, state);
-    this.#checks(report);
-    this.#transitions(report, defaultPolicy);
-    const counts = { resolved: report.resolved.length, checked: report.checked.length };
-    this.#log.debug('pass', { ...counts, updates: report.updates.length });
+  learned(learned: Learned, state: State): void {
+    this.#hosts(learned);
+    this.#names(learned, state);
+    this.#checks(learned, state);
+    this.#transitions(learned);
+    const counts = { resolved: learned.resolved.length, checked: learned.checked.length };
+    this.#log.debug('learned', { ...counts, updates: learned.updates.length });
+  }
+
+  ownSide(own: OwnSide, state: StateView): void {
+    if (own.ok) {
+      this.#board.clear('own-side-broken', '');
+      this.#without = own.without ?? [];
+      this.#families(state);
+    } else this.#board.raise('own-side-broken', '', { gate: own.gate, reason: own.reason });
+  }
+
+  /** Why an address is not checked, for people; undefined: nothing stands in the way. */
+  whyUnchecked(host: string, address: string): string | undefined {
+    const family = familyOf(address);
+    if (this.#without.includes(family)) return `no IPv${family} route`;
+    return this.#untried.get(host)?.get(address);
   }
 
   conflicts(conflicts: readonly AddressConflict[]): void {
@@ -50,15 +72,10 @@ export class PassTelling {
     this.#board.raise('address-conflict', '', { count: String(conflicts.length), addresses });
   }
 
-  #ownSide({ ownSide }: PassReport): void {
-    if (ownSide.ok) this.#board.clear('own-side-broken', '');
-    else this.#board.raise('own-side-broken', '', { gate: ownSide.gate, reason: ownSide.reason });
-  }
-
-  #lists({ rejected, missing, taken, lists }: PassReport): void {
-    for (const { path, problems } of rejected) {
-      const fields = { file: path, problems: problems.map(formatDiagnostic).join('; ') };
-      this.#board.raise('check-list-rejected', path, fields);
+  lists({ rejected, missing, taken }: ListReport): void {
+    this.#log.debug('pass', { rejected: rejected.length, missing: missing.length, taken: taken.length });
+    for (const list of rejected) {
+      this.#board.raise('check-list-rejected', list.path, { file: list.path, ...describeRejection(list) });
     }
     for (const path of missing) this.#board.raise('check-list-missing', path, { file: path });
     this.#board.clearOthers('check-list-rejected', new Set(rejected.map(({ path }) => path)));
@@ -71,6 +88,9 @@ export class PassTelling {
       else this.#remarks.set(path, { file: path, remarks: remarks.map(formatDiagnostic).join('; ') });
     }
     this.#sync('unknown-check-type', this.#remarks);
+  }
+
+  #hosts({ lists }: Learned): void {
     const { added, changed, removed } = lists;
     if (added.length + changed.length + removed.length === 0) return;
     const sample = (hosts: readonly string[]): readonly string[] => hosts.slice(0, mostWarnings);
@@ -82,40 +102,71 @@ export class PassTelling {
     });
   }
 
-  #names({ resolved }: PassReport, state: State): void {
+  #names({ resolved }: Learned, state: State): void {
     for (const { host, failure, junk, surplus } of resolved) {
       if (failure === undefined) this.#unresolved.delete(host);
       else this.#unresolved.set(host, { host, reason: failure });
       if (junk.length === 0) this.#junk.delete(host);
       else this.#junk.set(host, { host, addresses: junk.slice(0, 10).join(', ') });
-      if (surplus > 0) this.#log.warn('answer-too-long', { host, ignored: surplus });
+      if (surplus > 0 && this.#surplus.get(host) !== surplus) {
+        this.#log.warn('answer-too-long', { host, ignored: surplus });
+      }
+      if (surplus > 0) this.#surplus.set(host, surplus);
+      else this.#surplus.delete(host);
     }
-    for (const map of [this.#unresolved, this.#junk]) {
+    for (const map of [this.#unresolved, this.#junk, this.#surplus]) {
       for (const host of map.keys()) if (state.host(host) === undefined) map.delete(host);
     }
     this.#sync('names-unresolved', this.#unresolved);
     this.#sync('junk-answer', this.#junk);
   }
 
-  #checks({ checked }: PassReport): void {
-    if (checked.length === 0) return;
-    const untried = checked.flatMap(({ result }) => (result.kind === 'untried' ? [result.detail] : []));
-    const [reason] = untried;
+  #checks({ checked }: Learned, state: State): void {
+    for (const { host, address, result } of checked) {
+      const known = this.#untried.get(host);
+      if (result.kind === 'untried') this.#untried.set(host, new Map([...(known ?? []), [address, result.detail]]));
+      else if (known !== undefined) this.#untried.set(host, new Map([...known].filter(([text]) => text !== address)));
+    }
+    const reasons: string[] = [];
+    for (const [host, known] of this.#untried) {
+      const entry = state.host(host);
+      const left = [...known].filter(([address]) => entry?.addresses.has(address) === true);
+      if (left.length === 0) this.#untried.delete(host);
+      else if (left.length < known.size) this.#untried.set(host, new Map(left));
+      reasons.push(...left.map(([, reason]) => reason));
+    }
+    const [reason] = reasons.sort();
     if (reason === undefined) this.#board.clear('checks-not-possible', '');
-    else this.#board.raise('checks-not-possible', '', { count: String(untried.length), reason });
+    else this.#board.raise('checks-not-possible', '', { count: String(reasons.length), reason });
   }
 
-  #transitions(report: PassReport, defaultPolicy: Policy): void {
-    for (const { since, ...flip } of flipsOf(report.changes, defaultPolicy)) {
-      this.#log.info('flip', { ...flip, ...(since > 0 ? { since: isoTime(since) } : {}) });
+  /** Addresses of families without a route are no fault of anybody's: one warning a family says it all. */
+  #families(state: StateView): void {
+    const counts = new Map<Family, number>(this.#without.map((family) => [family, 0]));
+    if (counts.size > 0) {
+      for (const { record, addresses } of state.hosts()) {
+        if (!needsProbe(record.check)) continue;
+        for (const address of addresses.keys()) {
+          const count = counts.get(familyOf(address));
+          if (count !== undefined) counts.set(familyOf(address), count + 1);
+        }
+      }
     }
-    for (const { host, from, to, reason } of report.hostMoves) {
+    const told = [...counts].filter(([, count]) => count > 0);
+    for (const [family, count] of told) {
+      this.#board.raise('family-without-route', String(family), { family: `IPv${family}`, count: String(count) });
+    }
+    this.#board.clearOthers('family-without-route', new Set(told.map(([family]) => String(family))));
+  }
+
+  #transitions({ hostMoves, addressMoves, expired }: Learned): void {
+    for (const { host, from, to, reason } of hostMoves) {
       this.#log.debug('host-state', { host, from: from ?? 'unknown', to: to ?? 'unknown', reason });
     }
-    for (const { host, address, from, to, reason } of report.addressMoves) {
+    for (const { host, address, from, to, reason } of addressMoves) {
       this.#log.debug('address-state', { host, address, from, to, reason });
     }
-    for (const [host, addresses] of report.expired) this.#log.debug('addresses-forgotten', { host, addresses });
+    for (const [host, addresses] of expired) this.#log.debug('addresses-forgotten', { host, addresses });
   }
 
   #sync(code: WarningCode, wanted: ReadonlyMap<string, Fields>): void {
@@ -123,9 +174,4 @@ export class PassTelling {
     for (const [subject, fields] of shown) this.#board.raise(code, subject, fields);
     this.#board.clearOthers(code, new Set(shown.map(([subject]) => subject)));
   }
-}
-
-/** Seconds since the epoch as ISO 8601 in UTC. */
-export function isoTime(seconds: number): string {
-  return new Date(seconds * 1000).toISOString();
 }

@@ -1,6 +1,8 @@
 /** Keeps a zone file at what is known, and has its server reload it: only on change, never in the way of checks. */
+import { createHash } from 'node:crypto';
+import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import { describeError } from '../core/errors.ts';
+import { describeFileFailure } from '../core/file-failure.ts';
 import type { Logger } from '../core/log.ts';
 import type { WarningBoard } from '../core/warnings.ts';
 import type { Commands, OutputFiles } from '../system/ports.ts';
@@ -20,21 +22,29 @@ export interface ZoneKeeperPorts {
 /** Milliseconds that a reload which is under way gets to end when netsteward does. */
 const lastPatience = 5000;
 
+/**
+ * Beside the zone file there is `.NAME.loaded`, which says what its server has loaded last and by which command. So a reload
+ * that was left undone, since netsteward was killed between file and command or since the command failed, is made up for
+ * by the next start, and a start with nothing new leaves the server and its cache alone.
+ */
 export class ZoneKeeper {
   readonly #zone: ZoneConfig;
   readonly #ports: ZoneKeeperPorts;
+  readonly #record: string;
   readonly #abort = new AbortController();
   /** What the file should hold; the newest one counts. */
   #wanted: string | undefined;
   /** What it holds; undefined: not known. */
   #written: string | undefined;
-  #reloaded = true;
+  /** Whether its server has loaded that; undefined: the record has to be asked. */
+  #loaded: boolean | undefined;
   #closing = false;
   #running: Promise<void> | undefined;
 
   constructor(zone: ZoneConfig, ports: ZoneKeeperPorts) {
     this.#zone = zone;
     this.#ports = ports;
+    this.#record = join(dirname(zone.file), `.${basename(zone.file)}.loaded`);
   }
 
   /** Asks for the file to hold this state's addresses. Does not wait. What failed before is tried again. */
@@ -68,13 +78,13 @@ export class ZoneKeeper {
 
   async #write(wanted: string): Promise<boolean> {
     const { files, board, log } = this.#ports;
-    const { file, reload } = this.#zone;
+    const { file } = this.#zone;
     try {
       this.#written ??= await files.read(file);
       if (this.#written === undefined || !sameZone(this.#written, wanted)) {
         await files.replace(file, wanted);
         this.#written = wanted;
-        this.#reloaded = reload === undefined;
+        this.#loaded = false;
         log.info('zone-written', { file });
       }
       board.clear('zone-not-written', file);
@@ -82,24 +92,36 @@ export class ZoneKeeper {
     } catch (error) {
       // Whatever is there now has to be looked at again.
       this.#written = undefined;
-      board.raise('zone-not-written', file, { file, reason: describeError(error) });
+      this.#loaded = undefined;
+      board.raise('zone-not-written', file, { file, reason: describeFileFailure(error) });
       return false;
     }
   }
 
   async #reload(): Promise<boolean> {
-    const { commands, board } = this.#ports;
+    const { commands, board, files } = this.#ports;
     const { file, reload, reload_timeout: timeout } = this.#zone;
-    if (this.#reloaded || reload === undefined) return true;
+    if (reload === undefined) return true;
+    const mark = loadMark(reload, this.#written ?? '');
+    this.#loaded ??= (await files.read(this.#record).catch(() => undefined)) === mark;
+    if (this.#loaded) return true;
     const outcome = await commands.run({ argv: reload, timeout }, this.#abort.signal);
-    if (outcome.ok) {
-      this.#reloaded = true;
-      board.clear('zone-not-reloaded', file);
-      return true;
+    if (!outcome.ok) {
+      board.raise('zone-not-reloaded', file, { file, reason: outcome.reason });
+      return false;
     }
-    board.raise('zone-not-reloaded', file, { file, reason: outcome.reason });
-    return false;
+    this.#loaded = true;
+    board.clear('zone-not-reloaded', file);
+    // Without a record the next start reloads once too often, which is no harm.
+    await files.replace(this.#record, mark).catch(() => {});
+    return true;
   }
+}
+
+function loadMark(reload: readonly string[], content: string): string {
+  return `${createHash('sha256')
+    .update(JSON.stringify([reload, content]))
+    .digest('hex')}\n`;
 }
 
 /** Order is no content (hosts may be shuffled), nor is the serial number of a policy zone. */

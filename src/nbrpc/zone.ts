@@ -46,14 +46,15 @@ export function zoneSpec(prefix: string, pattern: string): ZoneSpec {
 
 /** What Python's `re` writes otherwise than ECMAScript does, as far as host names need it. */
 function compile(pattern: string): RegExp {
-  const [, flags = '', rest = ''] = /^(?:\(\?([aims]+)\))?(.*)$/s.exec(pattern) ?? [];
+  const [, flags = '', rest = ''] = /^(?:\(\?([aimsu]+)\))?(.*)$/s.exec(pattern) ?? [];
   const source = rest
     .replaceAll('(?P<', '(?<')
     .replaceAll(/\(\?P=(\w+)\)/g, '\\k<$1>')
     .replaceAll(/(^|[^\\])\\A/g, '$1^')
     .replaceAll(/(^|[^\\])\\Z/g, '$1$');
   try {
-    return new RegExp(source, [...new Set(flags.replace('a', ''))].join(''));
+    // `a` and `u` choose between ASCII and Unicode classes, which are one to names of ASCII.
+    return new RegExp(source, [...new Set(flags.replaceAll(/[au]/g, ''))].join(''));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new NetstewardError('usage', `${pattern}: ${reason}`, { cause: error });

@@ -49,6 +49,8 @@ export interface AddressSets {
   hold(contents: SetContents): Promise<void>;
   /** What the agent said last of its table: owned, refilled after a flush, … */
   status(): AddressSetsStatus;
+  /** What becomes of the sets when this process ends without close(): from now on, and by an agent that starts later. */
+  setOnStop(mode: 'keep' | 'flush'): void;
   /** `keep` leaves the kernel as it is, as far as the table's kind allows; `flush` empties the sets. */
   close(mode: 'keep' | 'flush'): Promise<void>;
 }
@@ -89,9 +91,11 @@ export interface OutputFiles {
   replace(path: string, content: string): Promise<void>;
 }
 
-export type UplinkState = { readonly up: true } | { readonly up: false; readonly detail: string };
+export type UplinkState =
+  /** `without`: families that have no route to the internet; absent for none. */
+  { readonly up: true; readonly without?: readonly (4 | 6)[] } | { readonly up: false; readonly detail: string };
 
-/** The link that the default route leaves through. */
+/** The way to the internet that this machine's own packets take, and its link. */
 export interface Uplink {
   /** Only reads. Never rejects: what cannot be found out counts as up. */
   state(): Promise<UplinkState>;
@@ -123,18 +127,37 @@ export interface Statement {
   all(...parameters: SqlValue[]): SqlRow[];
 }
 
-/** An open SQLite database (the synchronous API that node:sqlite and @photostructure/sqlite share). */
+/** What a database file says of itself (sqlite.org/fileformat2.html §1.3). */
+export interface DatabaseMark {
+  readonly applicationId: number;
+  readonly userVersion: number;
+  /** Bytes that the file should have, as its header says, and has not. */
+  readonly missingBytes: number;
+}
+
+/**
+ * An SQLite database (the synchronous API that node:sqlite and @photostructure/sqlite share). Its file is touched with the
+ * first statement and no sooner, so that the file of another program can be known by its mark and left exactly as it is.
+ * From then on everything but close() may throw NetstewardError `state-file-unusable` or `-damaged`, or SQLite's errors.
+ */
 export interface Database {
+  /** As found on opening; undefined for a file that is new or empty, and for one that this process has open already. */
+  readonly mark: DatabaseMark | undefined;
+  /** False once the file that is open was removed, or another one was put in its place. */
+  inPlace(): boolean;
   exec(sql: string): void;
   prepare(sql: string): Statement;
   /** BEGIN IMMEDIATE … COMMIT; rolled back when `work` throws. */
   transaction<Result>(work: () => Result): Result;
-  /** Checkpoints the write-ahead log, so that the state is in the one file alone. */
+  /** Checkpoints the write-ahead log, so that the state is in the one file alone. Idempotent. */
   close(): void;
 }
 
 export interface Store {
-  /** Opens or makes the file, in WAL mode with foreign keys on. Throws NetstewardError: `state-file-not-sqlite`, `state-file-unusable`. */
+  /**
+   * Looks at the file without changing it; the first statement opens or makes it, in WAL mode with foreign keys on.
+   * Throws NetstewardError: `state-file-not-sqlite`, `-damaged`, `-unusable`.
+   */
   open(path: string): Database;
 }
 

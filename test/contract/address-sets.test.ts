@@ -159,6 +159,7 @@ if (insideNamespace) {
       sets: {
         hold: (wanted) => sets.hold(spoilt ? new Map([['elsewhere', new Set(['192.0.2.2'])]]) : wanted),
         status: () => sets.status(),
+        setOnStop: (mode) => sets.setOnStop(mode),
         close: (mode) => sets.close(mode),
       },
       elements: (set) => kernelElements(own.name, set),

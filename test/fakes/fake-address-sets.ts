@@ -8,6 +8,7 @@ export class FakeAddressSets implements AddressSets {
   failure: Error | undefined;
   /** How it was closed. */
   closed: 'keep' | 'flush' | undefined;
+  onStop: 'keep' | 'flush' | undefined;
   table: AddressSetsStatus['table'] = 'owner';
   #current = new Map<string, ReadonlySet<string>>();
 
@@ -22,6 +23,10 @@ export class FakeAddressSets implements AddressSets {
   /** What one set holds, sorted. */
   elements(set: string): readonly string[] {
     return [...(this.#current.get(set) ?? [])].sort();
+  }
+
+  setOnStop(mode: 'keep' | 'flush'): void {
+    this.onStop = mode;
   }
 
   status(): AddressSetsStatus {

@@ -16,6 +16,7 @@ export class FakeModule implements BoundModule {
   hangOnStop = false;
   warnings: ModuleHealth['warnings'] = [];
   #crash: ((error: Error) => void) | undefined;
+  #end: () => void = () => undefined;
 
   constructor(name: ModuleName) {
     this.name = name;
@@ -39,9 +40,8 @@ export class FakeModule implements BoundModule {
     }
     const error = this.startErrors.shift();
     if (error !== undefined) throw error;
-    let end: () => void = () => undefined;
     const done = new Promise<void>((resolve, reject) => {
-      end = resolve;
+      this.#end = resolve;
       this.#crash = reject;
     });
     return {
@@ -57,7 +57,7 @@ export class FakeModule implements BoundModule {
       stop: async (reason: StopReason): Promise<void> => {
         this.calls.push(`stop ${reason}`);
         if (this.hangOnStop) await new Promise(() => undefined);
-        end();
+        this.#end();
       },
     };
   }
@@ -65,5 +65,10 @@ export class FakeModule implements BoundModule {
   /** Ends the running module with this error. */
   crash(error: Error): void {
     this.#crash?.(error);
+  }
+
+  /** Ends the running module without anybody having asked it to. */
+  end(): void {
+    this.#end();
   }
 }

@@ -7,6 +7,8 @@ export class FakeOutputFiles implements OutputFiles {
   readonly calls: string[] = [];
   /** An errno that every write fails with. */
   failure: string | undefined;
+  /** Paths that every write to fails. */
+  readonly failing = new Set<string>();
   /** Called before each write. */
   delay: () => Promise<void> = () => Promise.resolve();
 
@@ -15,14 +17,14 @@ export class FakeOutputFiles implements OutputFiles {
   }
 
   async append(path: string, text: string): Promise<number> {
-    await this.#begin(`append ${path}`);
+    await this.#begin(`append ${path}`, path);
     const all = (this.content.get(path) ?? '') + text;
     this.content.set(path, all);
     return Buffer.byteLength(all);
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await this.#begin(`rename ${from} ${to}`);
+    await this.#begin(`rename ${from} ${to}`, to);
     const text = this.content.get(from);
     if (text === undefined) throw Object.assign(new Error(`ENOENT: no such file '${from}'`), { code: 'ENOENT' });
     this.content.delete(from);
@@ -30,15 +32,14 @@ export class FakeOutputFiles implements OutputFiles {
   }
 
   async replace(path: string, content: string): Promise<void> {
-    await this.#begin(`replace ${path}`);
+    await this.#begin(`replace ${path}`, path);
     this.content.set(path, content);
   }
 
-  async #begin(call: string): Promise<void> {
+  async #begin(call: string, path: string): Promise<void> {
     await this.delay();
-    if (this.failure !== undefined) {
-      throw Object.assign(new Error(`${this.failure}: no writing`), { code: this.failure });
-    }
+    const failure = this.failing.has(path) ? 'EACCES' : this.failure;
+    if (failure !== undefined) throw Object.assign(new Error(`${failure}: no writing`), { code: failure });
     this.calls.push(call);
   }
 }

@@ -2,7 +2,7 @@
 
 import { NetstewardError } from '../../src/core/errors.ts';
 import { builtinSqlite, packagedSqlite } from '../../src/system/linux/sqlite.ts';
-import type { Database, SqlRow, Statement, Store } from '../../src/system/ports.ts';
+import type { Database, DatabaseMark, SqlRow, Statement, Store } from '../../src/system/ports.ts';
 
 export class MemoryStore implements Store {
   readonly #files = new Map<string, Database>();
@@ -15,35 +15,70 @@ export class MemoryStore implements Store {
     this.#failure = failure;
   }
 
+  /** As `rm` does: those who have it open go on with what no path leads to any more. */
+  remove(path: string): void {
+    this.#files.delete(path);
+  }
+
+  /** As `mv` does. */
+  rename(from: string, to: string): void {
+    const file = this.#files.get(from);
+    if (file === undefined) throw new Error(`no file ${from}`);
+    this.#files.delete(from);
+    this.#files.set(to, file);
+  }
+
   open(path: string): Database {
     if (path.startsWith('/nowhere/')) {
       throw new NetstewardError('state-file-unusable', `${path} cannot be opened: unable to open database file`);
     }
-    let shared = this.#files.get(path);
-    if (shared === undefined) {
-      shared = memoryDatabase();
-      this.#files.set(path, shared);
-    }
-    const database = shared;
+    let database: Database | undefined;
+    let isOpen = true;
+    const mark = markOf(this.#files.get(path));
     this.opened += 1;
+    // Made with the first statement, as on a disk.
+    const connection = (): Database => {
+      if (!isOpen) throw new Error(`${path} is closed`);
+      database ??= this.#fileAt(path);
+      return database;
+    };
     return {
-      exec: (sql) => database.exec(sql),
-      prepare: (sql) => database.prepare(sql),
+      mark,
+      inPlace: () => database === undefined || this.#files.get(path) === database,
+      exec: (sql) => connection().exec(sql),
+      prepare: (sql) => connection().prepare(sql),
       transaction: (work) => {
         if (this.#failure !== undefined) throw Object.assign(new Error(this.#failure.message), this.#failure);
-        return database.transaction(work);
+        return connection().transaction(work);
       },
       close: () => {
-        this.opened -= 1;
+        if (isOpen) this.opened -= 1;
+        isOpen = false;
       },
     };
   }
+
+  #fileAt(path: string): Database {
+    const found = this.#files.get(path) ?? memoryDatabase();
+    this.#files.set(path, found);
+    return found;
+  }
+}
+
+function markOf(file: Database | undefined): DatabaseMark | undefined {
+  if (file === undefined) return undefined;
+  const pragma = (name: string): number => Number(file.prepare(`PRAGMA ${name}`).get()?.[name]);
+  const tables = Number(file.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n);
+  const [applicationId, userVersion] = [pragma('application_id'), pragma('user_version')];
+  return applicationId + userVersion + tables === 0 ? undefined : { applicationId, userVersion, missingBytes: 0 };
 }
 
 function memoryDatabase(): Database {
   const connection = (builtinSqlite() ?? packagedSqlite()).connect(':memory:');
   connection.exec('PRAGMA foreign_keys = ON');
   return {
+    mark: undefined,
+    inPlace: () => true,
     exec: (sql) => connection.exec(sql),
     prepare(sql): Statement {
       const statement = connection.prepare(sql);

@@ -1,9 +1,21 @@
 /** Bad input, against the program as it is built: one clear message, the last good state in force, nothing half applied. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
+import { packagedSqlite } from '../../src/system/linux/sqlite.ts';
+import { mainJs } from '../checkout.ts';
 import { administratorsSets, elements, HostileFolder, nft, ownTable, until, wireNowhere } from './hostile-daemon.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
 
@@ -50,14 +62,14 @@ if (!insideNamespace) {
       const shown = JSON.stringify(token.slice(0, 40));
       await until(`${shown} is reported`, async () => {
         const { warnings } = await daemon.status();
-        return warnings.some(({ code, text }) => code === 'check-list-rejected' && /services\.list:2:\d+: /.test(text));
+        return warnings.some(({ code, text }) => code === 'check-list-rejected' && /services\.list was not taken: 2:\d+: /.test(text));
       });
       assert.deepEqual(elements(own, 'blocked4'), ['8.1.0.1'], shown);
       folder.writeList('8.1.0.1=na\n');
       await until(`after ${shown} the list is good again`, async () => (await daemon.status()).warnings.length === 0);
     }
     folder.writeList(Buffer.from('8.1.0.9=na \xff\xfe', 'latin1'));
-    assert.match(await daemon.warning('check-list-rejected'), /services\.list: not UTF-8 text/);
+    assert.match(await daemon.warning('check-list-rejected'), /services\.list was not taken: not UTF-8 text/);
     const raw = /(?!\n)[\p{Cc}\u202a-\u202e]/u;
     assert.doesNotMatch(daemon.log, raw);
     const status = spawnSync(
@@ -174,16 +186,32 @@ if (!insideNamespace) {
     });
     assert.equal(done.status, 0, done.stderr);
   };
+  const anotherProgram = (path: string): void => {
+    const { connect } = packagedSqlite();
+    rmSync(path);
+    const theirs = connect(`${path}.theirs`);
+    theirs.exec("PRAGMA journal_mode = WAL; CREATE TABLE hosts (host); INSERT INTO hosts VALUES ('a.example')");
+    // As it leaves it when it is killed.
+    for (const log of ['', '-wal']) copyFileSync(`${path}.theirs${log}`, path + log);
+    theirs.close();
+    for (const log of ['', '-wal', '-shm']) rmSync(`${path}.theirs${log}`, { force: true });
+  };
   const states = [
     {
       what: 'is text',
       opens: false,
       make: (path: string) => writeFileSync(path, 'not a database, but longer than its header would be\n'.repeat(10)),
-      says: /nbrpc\.db is not an SQLite database \(\S/,
+      says: /nbrpc\.db is not an SQLite database \(Name another state file, or move that one away\.\)/,
+    },
+    {
+      what: 'is a database of another program, left with its log',
+      opens: false,
+      make: anotherProgram,
+      says: /nbrpc\.db is an SQLite database of some other program.* \(Name another state file/,
     },
     {
       what: 'is of a newer version',
-      opens: true,
+      opens: false,
       make: (path: string) => sqlite(path, 'PRAGMA user_version = 99'),
       says: /nbrpc\.db is of version 99, this netsteward knows versions up to \d+ \(Run the newer netsteward/,
     },
@@ -191,7 +219,31 @@ if (!insideNamespace) {
       what: 'is truncated',
       opens: false,
       make: (path: string) => writeFileSync(path, readFileSync(path).subarray(0, 6000)),
-      says: /nbrpc\.db .*malformed/,
+      says: /nbrpc\.db is damaged: it lacks \d+ byte\(s\) at its end \(Restore the file from a copy, or move it away/,
+    },
+    {
+      what: 'is rubbish behind its header',
+      opens: false,
+      make: (path: string) => writeFileSync(path, readFileSync(path).fill(0xa5, 200)),
+      says: /nbrpc\.db is damaged: .*malformed \(Restore the file from a copy, or move it away/,
+    },
+    {
+      what: 'is a folder',
+      opens: false,
+      make: (path: string) => {
+        rmSync(path);
+        mkdirSync(path);
+      },
+      says: /nbrpc\.db is a folder, not a file \(Name a file of its own for the state\.\)/,
+    },
+    {
+      what: 'is a FIFO',
+      opens: false,
+      make: (path: string) => {
+        rmSync(path);
+        spawnSync('mkfifo', [path]);
+      },
+      says: /nbrpc\.db is a FIFO, not a file \(Name a file of its own for the state\.\)/,
     },
     {
       what: 'holds a host name with an nft command',
@@ -206,16 +258,52 @@ if (!insideNamespace) {
       await until('the state is there', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
       assert.equal((await first.end('SIGTERM')).code, 0);
       make(folder.state);
-      const before = readFileSync(folder.state);
+      const files = () => {
+        const names = readdirSync(join(folder.path, 'state'));
+        const plain = (name: string) => statSync(join(folder.path, 'state', name)).isFile();
+        return names.map((name) => [name, plain(name) ? readFileSync(join(folder.path, 'state', name), 'hex') : '']);
+      };
+      const before = files();
       const daemon = folder.run();
       await daemon.says(says);
       assert.match(await daemon.warning('module-restarting'), says);
       assert.equal((await daemon.end('SIGTERM')).code, 0);
-      // What is no database, or a broken one, is not written to at all.
-      if (!opens) assert.ok(readFileSync(folder.state).equals(before), 'it was written to');
+      if (!opens) assert.deepEqual(files(), before, 'it was written to');
       assert.ok(!daemon.log.includes('\x1b'));
     });
   }
+
+  inFolder('a state file that is removed while netsteward runs is back with the next pass, whole', async (folder) => {
+    const daemon = await folder.run().ready();
+    await until('the state is there', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
+    rmSync(join(folder.path, 'state'), { recursive: true });
+    await until('there is a state file again', () => existsSync(folder.state));
+    await daemon.end('SIGKILL');
+    const print = spawnSync(process.execPath, [mainJs, 'nbrpc', '-d', folder.state, '-P'], { encoding: 'utf8' });
+    assert.match(print.stdout, /^8\.1\.0\.1 \[https blocked @ .*\]:\n [ *]8\.1\.0\.1 ::/m, print.stderr);
+  });
+
+  inFolder('killed between a zone file and its reload, it has it reloaded at the next start, once', async (folder) => {
+    const [zone, reloads, hang] = ['zone', 'reloads', 'hang'].map((name) => join(folder.path, name)) as Three;
+    const script = `echo x >>${reloads}; while test -e ${hang}; do sleep 0.1; done`;
+    const lines = [`file = "${zone}"`, 'format = "hosts"', `reload = ["sh", "-c", ${JSON.stringify(script)}]`];
+    folder.writeConfig([...ownTable, '[[nbrpc.zone]]', ...lines]);
+    const reloaded = (times: number) => until(`${times} reloads`, () => readText(reloads) === 'x\n'.repeat(times));
+    writeFileSync(hang, '');
+    const killed = folder.run();
+    await reloaded(1);
+    assert.match(readText(zone), /8\.1\.0\.1/);
+    await killed.end('SIGKILL');
+    rmSync(hang);
+    const second = await folder.run().ready();
+    await reloaded(2);
+    assert.equal((await second.end('SIGTERM')).code, 0);
+    const third = await folder.run().ready();
+    folder.writeList('8.1.0.1=na 8.1.0.2=na\n');
+    await reloaded(3);
+    assert.match(readText(zone), /8\.1\.0\.2/);
+    assert.equal((await third.end('SIGTERM')).code, 0);
+  });
 
   inFolder('a second netsteward is refused: by the control socket, and by the table', async (folder) => {
     const first = await folder.run().ready();
@@ -270,6 +358,12 @@ if (!insideNamespace) {
     ]);
     assert.deepEqual(end, { code: 0, signal: null });
   });
+}
+
+type Three = [string, string, string];
+
+function readText(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
 function runs(pid: number): boolean {

@@ -1,5 +1,5 @@
 /** A process for the fault tests: nbrpc on a real state file, with a network and sets of its own making. */
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync, writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../../src/core/clock.ts';
 import { parseNbrpc } from '../../src/nbrpc/config.ts';
@@ -7,7 +7,7 @@ import { nbrpcModule } from '../../src/nbrpc/index.ts';
 import { LinuxOutputFiles } from '../../src/system/linux/atomic-file.ts';
 import { SqliteStore } from '../../src/system/linux/sqlite.ts';
 import type { AddressSets, SetContents } from '../../src/system/ports.ts';
-import { FakeClock } from '../fakes/fake-clock.ts';
+import { FakeClock, settle } from '../fakes/fake-clock.ts';
 import { FakeCommands } from '../fakes/fake-commands.ts';
 import { FakeFiles } from '../fakes/fake-files.ts';
 import { FakeHttpProbe } from '../fakes/fake-http-probe.ts';
@@ -30,6 +30,7 @@ const sets: AddressSets = {
     return Promise.resolve();
   },
   status: () => ({ connected: true, table: 'owner', lastError: undefined, refills: 0 }),
+  setOnStop: () => {},
   close: () => Promise.resolve(),
 };
 
@@ -77,6 +78,13 @@ async function flipForEver(): Promise<void> {
     if (now < 0) now = newest;
   };
   files.put('/a.list', 'always.example=na flips.example');
+  let checking = 0;
+  probe.delay = async () => {
+    checking += 1;
+    // In real time, so that kills fall into checks too.
+    await wait(Math.random() * 3);
+    checking -= 1;
+  };
   await start(clock, { host_addr_timeout: '1s' });
   process.stdout.write('ready\n');
   for (let number = now + 1; ; number++) {
@@ -85,6 +93,8 @@ async function flipForEver(): Promise<void> {
     if (number % 2 === 0) probe.blocked('flips.example');
     else probe.works('flips.example');
     await clock.advance(number === now + 1 ? 0 : 100);
+    while (checking > 0) await wait(1);
+    await settle();
   }
 }
 
@@ -180,6 +190,29 @@ async function runBeside(): Promise<void> {
   process.stdout.write(`${JSON.stringify({ after: held.at(-1), warnings: running.health().warnings })}\n`);
 }
 
+/** Loses its state file, tells when there is one again, and goes on until it is killed. */
+async function loseTheFile(): Promise<void> {
+  files.put('/a.list', 'a.example');
+  resolver.answer('a.example', '9.9.9.9');
+  probe.blocked('a.example');
+  await start();
+  await until('rerouted', () => held.at(-1) === '9.9.9.9');
+  const before = held.length;
+  const path = `${folder}/state.db`;
+  for (const log of ['', '-wal', '-shm']) rmSync(path + log, { force: true });
+  await until('a new state file', () => existsSync(path));
+  const requests = probe.requests.length;
+  await until('more checks', () => probe.requests.length > requests + 2);
+  process.stdout.write(`${JSON.stringify({ held: [...new Set(held.slice(before))] })}\n`);
+}
+
+/** What the sets are given before any check. */
+async function firstContents(): Promise<void> {
+  const running = await start();
+  process.stdout.write(`${held[0]}\n`);
+  await running.stop('shutdown');
+}
+
 const modes: Readonly<Record<string, () => Promise<void>>> = {
   flip: flipForEver,
   full: fillTheDisk,
@@ -187,5 +220,7 @@ const modes: Readonly<Record<string, () => Promise<void>>> = {
   'lock-exclusive': () => hold('exclusive'),
   start: tryToStart,
   beside: runBeside,
+  lose: loseTheFile,
+  first: firstContents,
 };
 await modes[mode]?.();

@@ -1,4 +1,7 @@
-/** nbrpc under faults: killed at any moment, disk full, state file locked or read-only. */
+/**
+ * nbrpc under faults: killed at any moment, disk full, state file locked, read-only or lost. How often it is killed, which
+ * takes 0.15 s each, is $NETSTEWARD_KILLS: 500 on CI, 60 else.
+ */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -44,7 +47,7 @@ function line(from: ChildProcess): Promise<string | undefined> {
 
 const ended = (of: ChildProcess): Promise<unknown> => new Promise((resolve) => of.once('close', resolve));
 
-const kills = 500;
+const kills = Number(process.env.NETSTEWARD_KILLS ?? (process.env.CI === 'true' ? 500 : 60));
 
 test(`killed with SIGKILL ${kills} times, it always opens its state, has lost nothing that it acted upon, and starts from it`, {
   timeout: 240_000,
@@ -60,7 +63,7 @@ test(`killed with SIGKILL ${kills} times, it always opens its state, has lost no
       else {
         await line(running);
         // From before the first pass to some hundred passes later.
-        await wait((round * 13) % 23);
+        await wait((round * 13) % 41);
       }
       running.kill('SIGKILL');
       await closed;
@@ -83,7 +86,7 @@ test(`killed with SIGKILL ${kills} times, it always opens its state, has lost no
   const lanes = await Promise.all([rounds(0), rounds(1)]);
   for (const { starts, acts } of lanes) {
     t.diagnostic(`${starts} starts from the saved state, ${acts} times the sets were changed`);
-    assert.ok(starts >= (kills / 2) * 0.9 && acts > kills, `${starts} starts, ${acts} acts`);
+    assert.ok(starts >= (kills / 2) * 0.9 && acts > kills / 2, `${starts} starts, ${acts} acts`);
   }
 });
 
@@ -104,7 +107,10 @@ test('a state file on a read-only file system is a clear error at the start, and
   const argv = [...root, 'bash', '-c', inside, 'bash', process.execPath, script, 'start', '/run/state'];
   const { stdout, stderr, status } = spawnSync('unshare', argv, { encoding: 'utf8', timeout: 60_000 });
   assert.equal(status, 0, stderr);
-  assert.match(stdout, /^state-file-unusable: \/run\/state\/state\.db cannot be opened: .*\nstarted\n$/);
+  assert.equal(
+    stdout,
+    'state-file-unusable: /run/state/state.db cannot be opened: the file system is read-only\nstarted\n',
+  );
 });
 
 test('a state file that another process holds wholly is a clear error at the start, and works once it is let go', async () => {
@@ -114,7 +120,7 @@ test('a state file that another process holds wholly is a clear error at the sta
   assert.equal(await line(first), 'started');
   const holder = child('lock-exclusive', where);
   assert.equal(await line(holder), 'ready');
-  assert.match((await line(child('start', where))) ?? '', /^state-file-unusable: .*database is locked/);
+  assert.match((await line(child('start', where))) ?? '', /^state-file-unusable: .*another process holds it/);
   const closed = ended(holder);
   holder.stdin?.end();
   await closed;
@@ -137,4 +143,16 @@ test('while another process writes, passes wait without stopping the process, an
   await closed;
   running.stdin?.end();
   assert.deepEqual(JSON.parse((await line(running)) ?? '{}'), { after: '9.9.9.9', warnings: [] });
+});
+
+test('a state file that is removed under it is written anew, and a kill after that loses nothing', async () => {
+  const where = join(folder, 'lost');
+  mkdirSync(where);
+  const running = child('lose', where);
+  const { held } = JSON.parse((await line(running)) ?? '{}') as { held: string[] };
+  assert.deepEqual(held, [], 'the sets were left as they are');
+  const closed = ended(running);
+  running.kill('SIGKILL');
+  await closed;
+  assert.equal(await line(child('first', where)), '9.9.9.9');
 });

@@ -150,7 +150,10 @@ test('a check list that cannot be read keeps its last good version in force', as
   const warning = await eventually('a check-list-rejected warning', async () =>
     (await routed.status()).warnings.find(({ code }) => code === 'check-list-rejected'),
   );
-  assert.match(warning.text, new RegExp(`services\\.list:${good.split('\n').length + 1}:\\d+: .*nonsense`));
+  assert.match(
+    warning.text,
+    new RegExp(`services\\.list was not taken: ${good.split('\n').length + 1}:\\d+: .*nonsense`),
+  );
   await routed.lab.censor('drop.example', 'drop');
   await routed.fetchUntil('drop.example', {}, 'worked around the block', ({ ok, via }) => ok && via === 'tunnel');
   writeFileSync(routed.checkList, good);

@@ -1,6 +1,7 @@
-/** The Uplink port from the kernel's own files: which device the default route has, and whether its link is up. */
+/** The Uplink port: whether the kernel has a way to the internet, and whether the link of the default route is up. */
 import { readFile } from 'node:fs/promises';
 import type { Uplink, UplinkState } from '../ports.ts';
+import { hasRoute } from './route-lookup.ts';
 
 /** proc_net(5): `Iface Destination Gateway Flags … Mask`, numbers in hex; RTF_UP and RTF_REJECT of linux/route.h. */
 const routeUp = 0x1;
@@ -43,27 +44,43 @@ export interface LinkStateOptions {
   /** `/proc` and `/sys` but in tests. */
   readonly proc?: string;
   readonly sys?: string;
+  /** Whether the kernel has a route to the internet for our packets. */
+  readonly lookup?: (family: 4 | 6) => Promise<boolean>;
 }
 
 export class LinkState implements Uplink {
   readonly #proc: string;
   readonly #sys: string;
+  readonly #lookup: (family: 4 | 6) => Promise<boolean>;
 
-  constructor({ proc = '/proc', sys = '/sys' }: LinkStateOptions = {}) {
+  constructor({ proc = '/proc', sys = '/sys', lookup = hasRoute }: LinkStateOptions = {}) {
     this.#proc = proc;
     this.#sys = sys;
+    this.#lookup = lookup;
   }
 
   async state(): Promise<UplinkState> {
-    const [four, six] = await Promise.all([textOf(`${this.#proc}/net/route`), textOf(`${this.#proc}/net/ipv6_route`)]);
-    if (four === undefined && six === undefined) return { up: true };
+    const [four, six, found4, found6] = await Promise.all([
+      textOf(`${this.#proc}/net/route`),
+      textOf(`${this.#proc}/net/ipv6_route`),
+      this.#lookup(4),
+      this.#lookup(6),
+    ]);
+    if (four === undefined && six === undefined && !found4 && !found6) return { up: true };
+    // Without a default route in the main table it may stand in another (ip-rule(8)), or the machine knows all networks (BGP):
+    // then the lookup alone knows, and nothing is known of the link. A rule for ports or users that are not ours can hide a
+    // default route from it: then what the table says is enough.
+    const main4 = defaultDevices4(four ?? '');
+    const routed = { 4: main4.length > 0 || found4, 6: found6 };
+    const without = ([4, 6] as const).filter((family) => !routed[family]);
     // IPv4's file is exact, IPv6's also names the tunnel's table: it counts only where there is no IPv4 at all.
-    let devices = defaultDevices4(four ?? '');
-    if (devices.length === 0) devices = defaultDevices6(six ?? '');
-    if (devices.length === 0) return { up: false, detail: 'there is no default route' };
+    const devices = routed[4] ? main4 : defaultDevices6(six ?? '');
+    if (devices.length === 0 && without.length === 2) return { up: false, detail: 'there is no default route' };
     const ups = await Promise.all(devices.map((device) => this.#linkUp(device)));
-    if (ups.includes(true)) return { up: true };
-    return { up: false, detail: `the default route's link ${devices.join(', ')} is down` };
+    if (devices.length > 0 && !ups.includes(true)) {
+      return { up: false, detail: `the default route's link ${devices.join(', ')} is down` };
+    }
+    return without.length === 1 ? { up: true, without } : { up: true };
   }
 
   /** A sysfs of another network namespace does not know the device: that is no reason to think it down. */

@@ -19,7 +19,7 @@ import { difference } from './nft-set-home.ts';
 export interface AgentClientOptions {
   readonly open: OpenAgentChannel;
   readonly config: AgentConfig;
-  /** What the agent does with the kernel's state when this process dies. */
+  /** What the agent does with the kernel's state when this process dies, until setOnStop(). */
   readonly onStop: OnStop;
   readonly clock: Clock;
   readonly log: Logger;
@@ -39,6 +39,8 @@ interface Connection {
   /** The one request under way: its id, and what happens with its reply. */
   waiting: { readonly id: number; readonly settle: (reply: Reply) => void; readonly limit?: Timer } | undefined;
   configured: boolean;
+  /** What the agent was told last. */
+  onStop: OnStop;
   /** Contents that the kernel held when the agent last said so; undefined: not known. */
   acknowledged: SetContents | undefined;
 }
@@ -57,6 +59,7 @@ export class NftAgentClient implements AddressSets {
   #restartTimer: Timer | undefined;
   #failures = 0;
   #wanted: SetContents | undefined;
+  #onStop: OnStop;
   #version = 0;
   #waiters: Waiter[] = [];
   #nextId = 1;
@@ -69,6 +72,7 @@ export class NftAgentClient implements AddressSets {
   /** Starts an agent at once. */
   constructor(options: AgentClientOptions) {
     this.#options = options;
+    this.#onStop = options.onStop;
     this.#connect();
   }
 
@@ -90,6 +94,11 @@ export class NftAgentClient implements AddressSets {
       lastError: this.#lastError,
       refills: this.#refills,
     };
+  }
+
+  setOnStop(mode: OnStop): void {
+    this.#onStop = mode;
+    this.#pump();
   }
 
   async close(mode: OnStop): Promise<void> {
@@ -134,10 +143,12 @@ export class NftAgentClient implements AddressSets {
       }),
       waiting: undefined,
       configured: false,
+      onStop: this.#onStop,
       acknowledged: undefined,
     };
     this.#connection = connection;
-    const { config, onStop } = this.#options;
+    const { config } = this.#options;
+    const { onStop } = connection;
     this.#request(
       connection,
       (id) => ({ type: 'configure', id, config, onStop }),
@@ -162,6 +173,10 @@ export class NftAgentClient implements AddressSets {
     const connection = this.#connection;
     const wanted = this.#wanted;
     if (connection === undefined || !connection.configured || connection.waiting !== undefined || this.#closing) return;
+    if (connection.onStop !== this.#onStop) {
+      this.#tellOnStop(connection, this.#onStop);
+      return;
+    }
     if (wanted === undefined) return;
     const version = this.#version;
     const deltas =
@@ -188,7 +203,19 @@ export class NftAgentClient implements AddressSets {
           this.#setError(describeError(error));
           this.#rejectUpTo(version, error);
         }
-        if (this.#waiters.length > 0) this.#pump();
+        if (this.#waiters.length > 0 || connection.onStop !== this.#onStop) this.#pump();
+      },
+    );
+  }
+
+  #tellOnStop(connection: Connection, mode: OnStop): void {
+    this.#request(
+      connection,
+      (id) => ({ type: 'on-stop', id, mode }),
+      (reply) => {
+        connection.onStop = mode;
+        if (!reply.ok) this.#options.log.error('nft-agent-on-stop', { code: reply.code, reason: reply.message });
+        this.#pump();
       },
     );
   }

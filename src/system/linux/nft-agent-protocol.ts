@@ -44,6 +44,8 @@ export type AgentRequest =
   /** Whole contents; configured sets that are not named become empty. */
   | { readonly type: 'replace'; readonly id: number; readonly sets: ReadonlyMap<string, readonly string[]> }
   | { readonly type: 'update'; readonly id: number; readonly sets: ReadonlyMap<string, SetDelta> }
+  /** From now on instead of configure's `onStop`. */
+  | { readonly type: 'on-stop'; readonly id: number; readonly mode: OnStop }
   /** The agent leaves the kernel as `mode` says, replies, and exits. */
   | { readonly type: 'stop'; readonly id: number; readonly mode: OnStop };
 
@@ -187,7 +189,7 @@ function ownTable(found: Json): OwnTableConfig {
 export function parseRequest(line: string): AgentRequest {
   const message = object(parseJson(line), 'a request');
   const id = whole(message.id, 'id', Number.MAX_SAFE_INTEGER);
-  const type = word(message.type, 'type', ['configure', 'replace', 'update', 'stop']);
+  const type = word(message.type, 'type', ['configure', 'replace', 'update', 'on-stop', 'stop']);
   switch (type) {
     case 'configure': {
       exactly(message, type, ['type', 'id', 'config', 'onStop']);
@@ -200,6 +202,7 @@ export function parseRequest(line: string): AgentRequest {
     case 'update':
       exactly(message, type, ['type', 'id', 'sets']);
       return { type, id, sets: bySet(message.sets, delta) };
+    case 'on-stop':
     case 'stop':
       exactly(message, type, ['type', 'id', 'mode']);
       return { type, id, mode: word(message.mode, 'mode', ['keep', 'flush']) };

@@ -106,6 +106,9 @@ class AgentSession {
         return this.#keeper().replace(request.sets);
       case 'update':
         return this.#keeper().update(request.sets);
+      case 'on-stop':
+        this.#configured = { ...this.#known(), onStop: request.mode };
+        return;
       case 'stop':
         await this.#end(request.mode);
         this.#stopped = true;
@@ -134,8 +137,12 @@ class AgentSession {
   }
 
   #keeper(): SetKeeper {
+    return this.#known().keeper;
+  }
+
+  #known(): Configured {
     if (this.#configured === undefined) throw new NetstewardError('not-configured', 'nft-agent is not configured yet');
-    return this.#configured.keeper;
+    return this.#configured;
   }
 
   async #end(mode: OnStop): Promise<void> {

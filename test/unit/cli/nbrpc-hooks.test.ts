@@ -90,10 +90,34 @@ describe('a socket', () => {
     assert.deepEqual(got, [`${lines}\n`, '\n\n']);
   });
 
+  it('that answers OK and leaves its side open has taken the policy, if it says no more', async () => {
+    const patient = { ...socketSettings, timeout: 10 };
+    await withServer(
+      (socket) => socket.write('OK\n'),
+      (path) => policyHook(path, patient)(lines),
+    );
+    await withServer(
+      (socket) => {
+        socket.write('O');
+        setImmediate(() => socket.end('K\n'));
+      },
+      (path) => policyHook(path, patient)(lines),
+    );
+    await withServer(
+      (socket) => {
+        socket.write('OK\n');
+        setImmediate(() => socket.write('but'));
+      },
+      (path) => assert.rejects(policyHook(path, patient)(lines), /something else than OK/),
+    );
+  });
+
   it('that answers otherwise, not at all, or is not there is told', async () => {
     const rejects = (answer: (socket: Socket) => void, why: RegExp) =>
       withServer(answer, (path) => assert.rejects(policyHook(path, socketSettings)(lines), why));
     await rejects((socket) => socket.end('NO\n'), /something else than OK/);
+    await rejects((socket) => socket.end('OK'), /something else than OK/);
+    await rejects((socket) => socket.end('OK\n\n'), /something else than OK/);
     await rejects((socket) => socket.end(), /closed without an answer/);
     await rejects((socket) => socket.write('x'.repeat(1000)), /something else than OK/);
     await rejects(() => {}, /no answer within 0.4 s/);

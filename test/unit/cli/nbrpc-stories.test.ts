@@ -1,12 +1,13 @@
 /** The rehearsal stories in test/stories: each folder is a script and what it prints. Anyone can add one. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { exitCodeOf, failureText } from '../../../src/cli/failure.ts';
 import { registerNbrpc } from '../../../src/cli/nbrpc.ts';
 
 function stories(): string {
@@ -18,16 +19,24 @@ function stories(): string {
 /**
  * Lines of a script:
  *   list NAME: TOKENS         writes a check list (a name without tokens after the colon: an empty one)
+ *   touch NAME SECONDS        gives a list this time of its last change (each `list` makes it one second later than the last)
  *   remove NAME               removes a file
+ *   unname NAME               leaves `-f NAME` out from now on; the next `list NAME` names it again
+ *   name NAME                 gives `-f NAME` from now on, whether there is such a file or not
+ *   folder                    prints the names of all files but the rehearsal's
  *   at SECONDS FLAGS :: ITEMS runs `netsteward nbrpc` at that time with these answers and results
- * `-f` and `-d` are given by themselves: all lists in order of their names, and one state file.
+ * `-f` and `-d` are given by themselves: all lists in order of their names, and one state file. A `#` with a blank before it
+ * starts a comment.
  */
 async function play(script: string, folder: string): Promise<string> {
   let output = '';
   let edits = 0;
   const lists = new Set<string>();
   for (const line of script.split('\n')) {
-    const [word = '', ...rest] = line.replace(/#.*/, '').trim().split(/\s+/);
+    const [word = '', ...rest] = line
+      .replace(/(^|\s)#.*/, '')
+      .trim()
+      .split(/\s+/);
     if (word === '') continue;
     output += `$ ${line.trim()}\n`;
     if (word === 'list') {
@@ -37,8 +46,18 @@ async function play(script: string, folder: string): Promise<string> {
       edits += 1;
       await utimes(path, 1_000_000 + edits, 1_000_000 + edits);
       lists.add(name);
+    } else if (word === 'touch') {
+      const [name = '', seconds] = rest;
+      await utimes(join(folder, name), Number(seconds), Number(seconds));
     } else if (word === 'remove') {
       await rm(join(folder, rest[0] ?? ''));
+    } else if (word === 'name') {
+      lists.add(rest[0] ?? '');
+    } else if (word === 'unname') {
+      lists.delete(rest[0] ?? '');
+    } else if (word === 'folder') {
+      const files = (await readdir(folder)).filter((name) => name !== 'replay');
+      output += `${files.sort().join(' ')}\n`;
     } else {
       assert.equal(word, 'at', line);
       const split = rest.indexOf('::');
@@ -52,7 +71,13 @@ async function play(script: string, folder: string): Promise<string> {
         output += text.replaceAll(`${folder}/`, '');
       };
       registerNbrpc(program, { out: clean, error: clean, columns: undefined });
-      await program.parseAsync(['nbrpc', ...files, ...common, ...flags], { from: 'user' });
+      try {
+        await program.parseAsync(['nbrpc', ...files, ...common, ...flags], { from: 'user' });
+      } catch (error) {
+        // As main.ts ends it.
+        clean(failureText(error));
+        process.exitCode = exitCodeOf(error);
+      }
       if (Number(process.exitCode ?? 0) !== 0) output += `exit code ${process.exitCode}\n`;
       process.exitCode = 0;
     }

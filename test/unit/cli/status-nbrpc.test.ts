@@ -24,22 +24,40 @@ const host = (name: string, changes: Partial<HostStatus> = {}): HostStatus => ({
   name,
   policy: 'af-all',
   check: 'https',
+  standing: 'ok',
   state: 'ok',
   since: now - 2 * hour,
   failingSince: null,
   reason: '',
   resolved: now,
   addresses: [address('192.0.2.1')],
-  rerouted: false,
+  moreAddresses: 0,
+  rerouted: changes.standing === 'rerouted',
   ...changes,
 });
 
+const counted = <Key extends string>(keys: readonly Key[], of: readonly Key[]) =>
+  Object.fromEntries(keys.map((key) => [key, of.filter((each) => each === key).length])) as Record<Key, number>;
+const standings = ['rerouted', 'failing', 'unchecked', 'unresolved', 'waiting', 'ok'] as const;
+const states = ['ok', 'failing', 'unstable', 'na', 'unknown'] as const;
+
 const detail = (hosts: readonly HostStatus[], changes: Partial<RunningDetail> = {}): RunningDetail => ({
   hosts,
+  moreHosts: 0,
+  total: hosts.length,
+  byStanding: counted(
+    standings,
+    hosts.map(({ standing }) => standing),
+  ),
+  byState: counted(
+    states,
+    hosts.map(({ state }) => state),
+  ),
   rerouted: hosts.filter((each) => each.rerouted).length,
   blocked: hosts.flatMap((each) => each.addresses).filter((each) => each.rerouted).length,
   lastPass: now - 60_000,
   nextPass: now + 180_000,
+  firstPass: null,
   sets: { connected: true, table: 'owner', lastError: undefined, refills: 0 },
   ...changes,
 });
@@ -47,7 +65,7 @@ const detail = (hosts: readonly HostStatus[], changes: Partial<RunningDetail> = 
 const blocked = host('video.example', {
   state: 'na',
   reason: 'na=1/2',
-  rerouted: true,
+  standing: 'rerouted',
   addresses: [
     address('192.0.2.1', { state: 'na', reason: 'connection timed out', rerouted: true }),
     address('192.0.2.2', { rerouted: true, inDns: false }),
@@ -96,12 +114,20 @@ test('what fails but goes direct is shown apart: in its grace period, or by its 
   const failing = address('192.0.2.9', { state: 'na', reason: 'certificate of another name' });
   const hosts = [
     host('wavering.example', {
+      standing: 'failing',
       state: 'failing',
       failingSince: now - 60_000,
       addresses: [failing, address('192.0.2.8')],
     }),
-    host('watched.example', { state: 'na', policy: 'noroute', reason: 'na=1/1', addresses: [failing] }),
-    host('new.example', { state: 'unknown', since: null, addresses: [address('192.0.2.7', { state: 'unknown' })] }),
+    host('watched.example', {
+      standing: 'failing',
+      state: 'na',
+      policy: 'noroute',
+      reason: 'na=1/1',
+      addresses: [failing],
+    }),
+    host('new.example', { standing: 'waiting', state: 'unknown', since: null, addresses: [] }),
+    host('dead.example', { standing: 'unresolved', state: 'unknown', since: null, addresses: [] }),
   ];
   assert.deepEqual(renderNbrpc(detail(hosts), now).slice(1), [
     'everything goes direct',
@@ -110,6 +136,40 @@ test('what fails but goes direct is shown apart: in its grace period, or by its 
     '    192.0.2.9  certificate of another name',
     '  watched.example (noroute) for 2h: na=1/1',
     '    192.0.2.9  certificate of another name',
+    '1 service waits for its first check',
+    '1 service has no known address',
+  ]);
+});
+
+test('what cannot be checked is not called failing', () => {
+  const unchecked = { state: 'unknown', reason: 'not checked (no IPv6 route)' } as const;
+  const hosts = [
+    host('six.example', { standing: 'unchecked', state: 'unstable', addresses: [address('2001:db8::1', unchecked)] }),
+    host('odd.example', { standing: 'unchecked', state: 'unstable', check: 'ftp' }),
+    host('both.example', { state: 'unstable', addresses: [address('2001:db8::2', unchecked), address('192.0.2.7')] }),
+  ];
+  assert.deepEqual(renderNbrpc(detail(hosts), now).slice(1), [
+    'everything goes direct',
+    'not checked, and goes direct:',
+    '  six.example (af-all): not checked (no IPv6 route)',
+    '  odd.example (af-all): unknown check type ftp',
+  ]);
+});
+
+test('the first pass tells how far it is', () => {
+  const line = (firstPass: RunningDetail['firstPass']) => renderNbrpc(detail([], { firstPass }), now)[1];
+  assert.equal(line({ done: 12, of: 40 }), 'first pass under way: 12 of 40 checks done');
+  assert.equal(line({ done: 0, of: 0 }), 'first pass under way: names are being resolved');
+});
+
+test('of what is not shown one by one the rest is counted', () => {
+  const many = detail([host('a.example', { standing: 'rerouted', state: 'na', moreAddresses: 7 })]);
+  const shown = { ...many, moreHosts: 45, total: 46, byStanding: { ...many.byStanding, rerouted: 41, ok: 5 } };
+  assert.deepEqual(renderNbrpc(shown, now).slice(1), [
+    'goes around:',
+    '  a.example (af-all) for 2h',
+    '    and 7 more',
+    '  and 40 more',
   ]);
 });
 
@@ -117,7 +177,7 @@ test('a hostile name or reason stays on its line and steers no terminal', () => 
   const evil = '\x1b[2J\x9b\u202e\r\nfake: line\ttab';
   const hosts = [
     host(evil, {
-      rerouted: true,
+      standing: 'rerouted',
       state: 'na',
       policy: evil,
       reason: evil,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { largestList, mostHosts, parseCheckList, parseToken } from '../../../src/nbrpc/check-list.ts';
+import { largestList, mostHosts, mostTokens, parseCheckList, parseToken } from '../../../src/nbrpc/check-list.ts';
 
 const parse = (text: string | Uint8Array) =>
   parseCheckList(typeof text === 'string' ? new TextEncoder().encode(text) : text, 'my.list');
@@ -158,6 +158,29 @@ describe('a check list', () => {
     assert.equal(problems.at(-1), ': and 10 more');
   });
 
+  it('that is some other file is read no further than it takes to know, and its messages stay short', () => {
+    const problems = problemsOf('a=x\n'.repeat(4_000_000));
+    assert.deepEqual([problems.length, problems.at(-1)], [51, ': and at least 950 more']);
+    for (const token of ['a'.repeat(10_000), `a>${'x'.repeat(4000)}`, `a=${'x'.repeat(4000)}`]) {
+      const [problem = ''] = problemsOf(token);
+      assert.ok(problem.length < 500, problem);
+    }
+    assert.deepEqual(problemsOf('a\n'.repeat(mostTokens + 1)), [`${mostTokens + 1}:1 more than ${mostTokens} words`]);
+  });
+
+  it('counts lines over line ends of every kind, in runs too', () => {
+    assert.deepEqual(problemsOf('\n\r\n\r\r\n# x\n\n a=x#\r\n\n  b=x'), [
+      '7:2 a=x: unknown result "x": codes such as 200/503, or na',
+      '9:3 b=x: unknown result "x": codes such as 200/503, or na',
+    ]);
+  });
+
+  it('tells the remarks that are too many to tell by their count', () => {
+    const parsed = parse(Array.from({ length: 60 }, (_, n) => `h${n}:ftp`).join('\n'));
+    assert.ok(parsed.ok);
+    assert.deepEqual([parsed.remarks.length, parsed.remarks.at(-1)?.message], [51, 'and 10 more']);
+  });
+
   it('is refused when it is no UTF-8 text', () =>
     assert.deepEqual(problemsOf(Buffer.from([0x61, 0xff])), [': not UTF-8 text']));
 
@@ -174,5 +197,6 @@ it('a list of more hosts than a machine could look after is refused at the first
   assert.deepEqual(parseCheckList(hosts(mostHosts + 1), 'my.list'), {
     ok: false,
     problems: [{ file: 'my.list', line: mostHosts + 1, column: 1, message: `more than ${mostHosts} hosts` }],
+    count: 1,
   });
 });

@@ -1,8 +1,7 @@
 /** The [nbrpc] table. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseNbrpc, sinkOf, timersOf } from '../../../src/nbrpc/config.ts';
-import { passSettings } from '../../../src/nbrpc/running.ts';
+import { parseNbrpc, passSettings, sinkOf, timersOf } from '../../../src/nbrpc/config.ts';
 import { contractTimers } from '../../../src/nbrpc/settings.ts';
 
 const least = { check_lists: ['/etc/a.list'] };

@@ -5,6 +5,7 @@ import { NetstewardError } from '../../../src/core/errors.ts';
 import { type NbrpcConfig, parseNbrpc, type Sink } from '../../../src/nbrpc/config.ts';
 import { nbrpcModule } from '../../../src/nbrpc/index.ts';
 import type { RunningDetail } from '../../../src/nbrpc/running.ts';
+import { StateStore } from '../../../src/nbrpc/store.ts';
 import type { AddressSets, AddressSetsStatus, SetContents } from '../../../src/system/ports.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeCommands } from '../../fakes/fake-commands.ts';
@@ -21,6 +22,7 @@ class RecordedSets implements AddressSets {
   readonly held: string[] = [];
   failure: Error | undefined;
   closed: string | undefined;
+  onStop: string | undefined;
   lastError: string | undefined;
 
   constructor(sink: Sink, failure?: Error) {
@@ -32,6 +34,10 @@ class RecordedSets implements AddressSets {
     this.held.push([...contents].map(([name, set]) => `${name}:${[...set].join(',')}`).join(' '));
     this.lastError = this.failure?.message;
     return this.failure === undefined ? Promise.resolve() : Promise.reject(this.failure);
+  }
+
+  setOnStop(mode: 'keep' | 'flush'): void {
+    this.onStop = mode;
   }
 
   status(): AddressSetsStatus {
@@ -79,8 +85,9 @@ class Bench {
       commands,
       openResolver: () => resolver,
       openProbe: () => probe,
-      openSets: (sink: Sink) => {
+      openSets: (sink: Sink, onStop: 'keep' | 'flush') => {
         const sets = new RecordedSets(sink, this.nextFailure);
+        sets.onStop = onStop;
         this.opened.push(sets);
         return sets;
       },
@@ -229,7 +236,7 @@ describe('nbrpc', () => {
         .warnings.map(({ code, text }) => `${code}: ${text}`)
         .sort(),
       [
-        'check-list-rejected: /a.list was not taken: /a.list:1:11: b.example>nosuch: unknown policy "nosuch": one of af-any, af-all, af-pick, pick, noroute; its previous version stays in force',
+        'check-list-rejected: /a.list was not taken: 1:11: b.example>nosuch: unknown policy "nosuch": one of af-any, af-all, af-pick, pick, noroute; its previous version stays in force',
         'junk-answer: the resolver answered b.example with 10.0.0.1, which are not public addresses; they were ignored',
         'names-unresolved: c.example does not resolve: nxdomain, no such name',
       ],
@@ -322,7 +329,7 @@ describe('nbrpc', () => {
     bench.probe.blocked('c.example');
     await bench.clock.advance(3 * hour);
     assert.deepEqual(texts(), [
-      "own-side-broken: this machine's own side does not work (control): c.example: tls reset; the last pass marked nothing",
+      "own-side-broken: this machine's own side does not work (control): c.example: tls reset; no check counts meanwhile",
     ]);
     assert.equal(detailOf(running).hosts[0]?.state, 'ok');
     bench.probe.works('c.example');
@@ -380,6 +387,195 @@ describe('nbrpc', () => {
     await running.reload(configOf({ zone: [{ format: 'hosts', file: '/x' }] }));
     await bench.clock.advance(0);
     assert.equal(bench.output.content.get('/x'), '9.9.9.8 a.example\n9.9.9.9 a.example\n');
+    await running.stop('shutdown');
+  });
+
+  it('holds the sets at what needs no check while a check takes its time, and says how far the first pass is', async () => {
+    const bench = new Bench('slow.example a.example');
+    bench.resolver.answer('slow.example', '9.9.9.8');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.resolver.answer('b.example', '9.9.9.10');
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    bench.probe.delay = ({ host }) => (host === 'slow.example' ? gate : Promise.resolve());
+    bench.probe.blocked('slow.example');
+    bench.probe.blocked('a.example');
+    const running = await bench.start();
+    await bench.clock.advance(500);
+    assert.equal(bench.sets.held.at(-1), 'blocked4:9.9.9.9 blocked6:');
+    assert.equal(running.health().summary, '1 of 2 services rerouted, first pass under way');
+    assert.deepEqual(detailOf(running).firstPass, { done: 1, of: 2 });
+    bench.files.put('/a.list', 'slow.example b.example=na');
+    await bench.clock.advance(240_000);
+    assert.equal(bench.sets.held.at(-1), 'blocked4:9.9.9.10 blocked6:');
+    release();
+    await bench.clock.advance(0);
+    assert.equal(bench.sets.held.at(-1), 'blocked4:9.9.9.10,9.9.9.8 blocked6:');
+    assert.deepEqual([running.health().summary, detailOf(running).firstPass], ['2 of 2 services rerouted', null]);
+    await running.stop('shutdown');
+  });
+
+  it('reroutes what needs no check although no control service answers', async () => {
+    const bench = new Bench('a.example=na b.example');
+    for (const name of ['a', 'b', 'c']) bench.resolver.answer(`${name}.example`, `9.9.9.${name.charCodeAt(0)}`);
+    bench.probe.blocked('c.example');
+    bench.probe.blocked('b.example');
+    const running = await bench.start(configOf({ control: { services: ['c.example'] } }));
+    await bench.clock.advance(hour);
+    assert.equal(bench.sets.held.at(-1), 'blocked4:9.9.9.97 blocked6:');
+    assert.deepEqual(
+      [
+        running.health().warnings.map(({ code }) => code),
+        bench.probe.requests.some(({ host }) => host === 'b.example'),
+      ],
+      [['own-side-broken'], false],
+    );
+    await running.stop('shutdown');
+  });
+
+  it('shows as rerouted what the sets hold, and tells a flip when they do', async () => {
+    const bench = new Bench('a.example=na');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    const running = await bench.start();
+    bench.sets.failure = new NetstewardError('agent-unavailable', 'the agent is gone');
+    await bench.clock.advance(0);
+    const shown = () => {
+      const { blocked, rerouted, hosts } = detailOf(running);
+      return [blocked, rerouted, hosts[0]?.standing, hosts[0]?.state];
+    };
+    assert.deepEqual([shown(), bench.flips()], [[0, 0, 'failing', 'na'], []]);
+    assert.deepEqual(
+      bench.log.of('flip-not-applied').map(({ fields }) => [fields.host, fields.reason]),
+      [['a.example', 'the agent is gone']],
+    );
+    bench.sets.failure = undefined;
+    await bench.clock.advance(60_000);
+    assert.deepEqual(
+      [shown(), bench.flips()],
+      [[1, 1, 'rerouted', 'na'], ['a.example unknown>tunnel (na at 9.9.9.9 of 1 address)']],
+    );
+    await running.stop('shutdown');
+  });
+
+  it('warns once of addresses of a family without a route, and does not call their services failing', async () => {
+    const bench = new Bench('a.example b.example six.example');
+    bench.uplink.without = [6];
+    for (const [i, name] of ['a', 'b', 'six'].entries()) {
+      const six = [`2606:4700::${i}`, `2606:4700::1:${i}`];
+      bench.resolver.answer(`${name}.example`, ...six, ...(name === 'six' ? [] : [`9.9.9.${i}`]));
+    }
+    const running = await bench.start();
+    await bench.clock.advance(50 * hour);
+    assert.deepEqual(
+      running.health().warnings.map(({ code, text }) => `${code}: ${text}`),
+      ['family-without-route: no IPv6 route: 6 address(es) not checked'],
+    );
+    assert.equal(bench.log.of('warning-raised').length, 1);
+    assert.ok(bench.probe.requests.every(({ address }) => !address.includes(':')));
+    const { hosts, byStanding } = detailOf(running);
+    assert.deepEqual([byStanding.ok, byStanding.unchecked, byStanding.failing], [2, 1, 0]);
+    assert.equal(hosts[2]?.addresses[0]?.reason, 'not checked (no IPv6 route)');
+    bench.uplink.without = [];
+    await bench.clock.advance(240_000);
+    assert.deepEqual([running.health().warnings, detailOf(running).byStanding.ok], [[], 3]);
+    await running.stop('shutdown');
+  });
+
+  it('tells of a check that this machine cannot make once, however many passes go by', async () => {
+    const bench = new Bench('a.example b.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.resolver.answer('b.example', '9.9.9.10');
+    for (const name of ['a', 'b']) {
+      bench.probe.set(`${name}.example`, '*', { kind: 'local-failure', detail: `connect EPERM ${name}` });
+    }
+    const running = await bench.start(configOf({ limits: { iter_addrs: 1 } }));
+    await bench.clock.advance(30 * hour);
+    assert.deepEqual(
+      running.health().warnings.map(({ text }) => text),
+      ['2 check(s) could not be made by this machine: connect EPERM a'],
+    );
+    assert.equal(bench.log.of('warning-raised').length, 2, 'with the first, and with the second');
+    assert.equal(detailOf(running).hosts[0]?.addresses[0]?.reason, 'not checked (connect EPERM a)');
+    bench.files.put('/a.list', '');
+    await bench.clock.advance(240_000);
+    assert.deepEqual(running.health().warnings, []);
+    await running.stop('shutdown');
+  });
+
+  it('tells of an answer with too many addresses once, until it is another one', async () => {
+    const bench = new Bench('a.example');
+    const answer = (count: number): void => {
+      bench.resolver.answer('a.example', ...Array.from({ length: count }, (_, i) => `9.9.${i >> 8}.${i & 255}`));
+    };
+    answer(130);
+    const running = await bench.start(configOf({ limits: { iter_addrs: 1 } }));
+    await bench.clock.advance(hour);
+    answer(120);
+    await bench.clock.advance(hour);
+    answer(100);
+    await bench.clock.advance(hour);
+    answer(120);
+    await bench.clock.advance(hour);
+    assert.deepEqual(
+      bench.log.of('answer-too-long').map(({ fields }) => fields.ignored),
+      [30, 20, 20],
+    );
+    await running.stop('shutdown');
+  });
+
+  it('follows its state file where that is removed or replaced, and warns of it for an hour', async () => {
+    const bench = new Bench('a.example b.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.resolver.answer('b.example', '9.9.9.10');
+    bench.probe.blocked('a.example');
+    const running = await bench.start();
+    await bench.clock.advance(0);
+    assert.equal(bench.sets.held.at(-1), 'blocked4:9.9.9.9 blocked6:');
+    const texts = () => running.health().warnings.map(({ code, text }) => `${code}: ${text}`);
+
+    bench.store.remove('/s.db');
+    await bench.clock.advance(240_000);
+    const removed = 'state-file-replaced: the state file /s.db was removed or replaced while it was in use';
+    assert.deepEqual(texts(), [`${removed}; a new one was written from memory`]);
+    assert.equal(bench.sets.held.at(-1), 'blocked4:9.9.9.9 blocked6:');
+    await bench.clock.advance(hour + 240_000);
+    assert.deepEqual(texts(), []);
+
+    const [host] = StateStore.open({ store: bench.store, path: '/s.db', clock: bench.clock }).state.hosts();
+    assert.ok(host !== undefined);
+    const after = { ...host, record: { ...host.record, state: 'ok' as const } };
+    bench.store.rename('/s.db', '/copy.db');
+    const copy = StateStore.open({ store: bench.store, path: '/s.db', clock: bench.clock });
+    await copy.commit(() => ({ changes: { hosts: [{ name: 'a.example', before: undefined, after }], lists: [] } }));
+    copy.close();
+    await bench.clock.advance(240_000);
+    assert.deepEqual(texts(), [`${removed}; what the new one says is in force now`]);
+    assert.equal(bench.sets.held.at(-1), 'blocked4: blocked6:');
+    await running.stop('shutdown');
+  });
+
+  it('does not look at its link where nbrpc.control.uplink is false', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.uplink.down = 'there is no default route';
+    const running = await bench.start(configOf({ control: { services: [], uplink: false } }));
+    await bench.clock.advance(0);
+    assert.deepEqual([running.health().warnings, bench.probe.requests.length], [[], 1]);
+    await running.stop('shutdown');
+  });
+
+  it('never empties a zone file before it knows any name', async () => {
+    const bench = new Bench('a.example b.example');
+    bench.output.content.set('/z', '9.9.9.9 a.example\n');
+    const running = await bench.start(
+      configOf({ zone: [{ format: 'hosts', file: '/z' }], control: { services: ['c.example'] } }),
+    );
+    await bench.clock.advance(hour);
+    assert.equal(bench.output.content.get('/z'), '9.9.9.9 a.example\n');
+    bench.resolver.answer('c.example', '9.9.9.11');
+    bench.resolver.answer('b.example', '9.9.9.10');
+    await bench.clock.advance(hour);
+    assert.equal(bench.output.content.get('/z'), '9.9.9.10 b.example\n');
     await running.stop('shutdown');
   });
 
@@ -451,6 +647,17 @@ describe('a reload of nbrpc', () => {
     await bench.clock.advance(hour);
     assert.equal(bench.opened[0]?.held.at(-1), 'blocked4:9.9.9.11,9.9.9.9 blocked6:');
     await running.stop('shutdown');
+  });
+
+  it('that changes on_stop tells the sets, which outlive a sudden end, and is obeyed at the stop', async () => {
+    const bench = new Bench();
+    const running = await bench.start(configOf({ on_stop: 'keep' }));
+    await running.reload(configOf({ on_stop: 'flush' }));
+    assert.deepEqual([bench.opened.length, bench.sets.onStop, bench.sets.closed], [1, 'flush', undefined]);
+    await running.reload(configOf({ on_stop: 'keep', sets: { blocked4: 'mine' } }));
+    assert.deepEqual([bench.opened.length, bench.sets.onStop], [2, 'keep']);
+    await running.stop('shutdown');
+    assert.equal(bench.sets.closed, 'keep');
   });
 
   it('of the settings of its own table hands the table over, and takes it back when that is refused', async () => {

@@ -6,10 +6,11 @@ import { parseToken } from '../../../src/nbrpc/check-list.ts';
 import { ProbeSource } from '../../../src/nbrpc/checker.ts';
 import { CountedTime } from '../../../src/nbrpc/counted-time.ts';
 import type { HostState, ListEntry } from '../../../src/nbrpc/model.ts';
-import { OwnSideGates } from '../../../src/nbrpc/own-side.ts';
+import { OwnSideGates, trialNames } from '../../../src/nbrpc/own-side.ts';
 import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
 import { FakeResolver } from '../../fakes/fake-resolver.ts';
 import { FakeUplink } from '../../fakes/fake-uplink.ts';
+import { broken, LiveRehearsal, works } from './live-rehearsal.ts';
 import { Rehearsal } from './rehearsal.ts';
 
 const token = (text: string): ListEntry => {
@@ -24,8 +25,11 @@ function bench(...tokens: string[]) {
   const probe = new FakeHttpProbe();
   const checks = new ProbeSource(probe, { timeout: 1000, bodyLimit: 1000 });
   const settings = { services: tokens.map(token), resolveTimeout: 1000 };
-  const gates = new OwnSideGates({ uplink, resolver, checks }, settings);
-  return { uplink, resolver, probe, look: () => gates.look(new AbortController().signal) };
+  const gates = (changes = {}) => new OwnSideGates({ uplink, resolver, checks }, { ...settings, ...changes });
+  const one = gates();
+  const { signal } = new AbortController();
+  const look = (...names: string[]) => one.look(signal, () => names);
+  return { uplink, resolver, probe, look, lookWithout: () => gates({ uplink: false }).look(signal) };
 }
 
 describe('the own side', () => {
@@ -42,8 +46,8 @@ describe('the own side', () => {
     probe.blocked('c1.example');
     probe.works('c2.example', '*', 204);
     probe.blocked('c3.example');
-    assert.deepEqual(await look(), { ok: true });
-    assert.deepEqual(await look(), { ok: true });
+    assert.deepEqual(await look(), works);
+    assert.deepEqual(await look(), works);
     assert.deepEqual(
       probe.requests.map(({ host }) => host),
       ['c1.example', 'c2.example', 'c3.example', 'c2.example'],
@@ -70,47 +74,121 @@ describe('the own side', () => {
     });
   });
 
-  it('is only its link where no control service is configured', async () => {
+  it('asks the resolver for names of our own where no control service is configured, and one answer of any kind will do', async () => {
     const { resolver, look } = bench();
-    assert.deepEqual(await look(), { ok: true });
-    assert.equal(resolver.requests.length, 0);
+    const asked = () => resolver.requests.splice(0).map(({ name }) => name);
+    resolver.answer('a.example', '9.9.9.9');
+    assert.deepEqual([await look('a.example', 'b.example'), asked()], [works, ['a.example']]);
+    // A name may be dead by its own fault; that it does not exist is an answer too.
+    resolver.fail('a.example', 'servfail');
+    assert.deepEqual(await look('a.example', 'b.example'), works);
+    assert.deepEqual(asked(), ['a.example', 'b.example', 'a.root-servers.net']);
+    for (const name of ['b.example', 'a.root-servers.net']) resolver.fail(name, 'timeout');
+    assert.deepEqual(await look('a.example', 'b.example'), {
+      ok: false,
+      gate: 'resolver',
+      reason:
+        'a.example: does not resolve: servfail; b.example: does not resolve: timeout; a.root-servers.net: does not resolve: timeout',
+    });
+  });
+
+  it('does without a resolver where a list has addresses alone, and none is configured to be asked for', async () => {
+    const { resolver, look } = bench();
+    assert.deepEqual([await look(), resolver.requests], [works, []]);
+  });
+
+  it('does not depend on its link where that is not to be looked at', async () => {
+    const { uplink, lookWithout } = bench();
+    uplink.down = 'there is no default route';
+    assert.deepEqual(await lookWithout(), works);
+  });
+
+  it('that has no route for one family works, and says so', async () => {
+    const { uplink, look } = bench();
+    uplink.without = [6];
+    assert.deepEqual(await look(), { ok: true, without: [6] });
+  });
+
+  it('tries the resolver with the names that it has answered last', async () => {
+    const bench = new LiveRehearsal('c 9.9.9.9 b a d');
+    bench.set('a', '1.1.1.1');
+    await bench.livePass(1_000_000);
+    bench.set('b', '1.1.1.1');
+    await bench.livePass(1_001_000);
+    assert.deepEqual(trialNames(bench.store.state), ['b', 'a', 'c']);
   });
 });
 
 describe('a pass whose own side is broken', () => {
-  const broken = { ok: false, gate: 'control', reason: 'nothing works' } as const;
+  const always = { hostAddrs: 0, addrState: 0 };
 
   it('marks nothing and asks nothing, but takes lists in', async () => {
-    const bench = new Rehearsal('a', { hostNaState: 100 });
+    const bench = new LiveRehearsal('a', { ...always, hostNaState: 100 });
     bench.set('a', '1.1.1.1=ok');
-    await bench.pass(1000, { elapsed: 0 });
+    await bench.livePass(1000);
     bench.set('a', '1.1.1.1=na');
     bench.files.put('/a.list', 'a b');
     const before = bench.checkedTargets.length;
-    const report = await bench.pass(2000, { elapsed: 50, ownSide: () => Promise.resolve(broken) });
-    assert.deepEqual([report.ownSide, report.checked, report.resolved], [broken, [], []]);
+    bench.look = () => broken;
+    const learned = await bench.livePass(2000);
+    assert.deepEqual(
+      learned.map(({ lists, checked, resolved }) => [lists.added, checked, resolved]),
+      [[['b'], [], []]],
+    );
     assert.equal(bench.checkedTargets.length, before);
-    assert.equal(bench.host('a'), 'ok@1000');
-    assert.equal(bench.host('b'), 'null@0');
-    assert.equal(report.counted, 1000);
+    assert.deepEqual([bench.host('a'), bench.host('b')], ['ok@1000', 'null@0']);
+    assert.equal(bench.store.state.timeline.counted, 1000);
   });
 
-  it('throws away what failed when it broke in the middle', async () => {
-    const bench = new Rehearsal('a');
+  it('throws away what failed when it broke in the middle, and what is still being checked', async () => {
+    const bench = new LiveRehearsal('a slow');
     bench.set('a', '1.1.1.1=na');
-    let looks = 0;
-    const ownSide = () => Promise.resolve(looks++ === 0 ? ({ ok: true } as const) : broken);
-    const report = await bench.pass(1000, { elapsed: 0, ownSide });
-    assert.equal(report.ownSide.ok, false);
-    assert.equal(looks, 2);
+    bench.set('slow', '1.1.1.2=ok');
+    let release = (): void => {};
+    bench.delay = ({ host }) => (host === 'slow' ? new Promise((resolve) => (release = resolve)) : Promise.resolve());
+    bench.look = () => (bench.looks === 1 ? works : broken);
+    const passes = await bench.run();
+    await bench.clock.advance(500);
+    assert.equal(bench.looks, 2);
+    release();
+    await bench.clock.advance(500);
     assert.deepEqual([bench.host('a'), bench.addresses('a')], ['null@0', '']);
+    assert.deepEqual([bench.host('slow'), bench.addresses('slow')], ['null@0', '']);
+    await passes.stop();
   });
 
   it('is not looked at again after a pass in which everything worked', async () => {
+    const bench = new LiveRehearsal('a');
+    bench.set('a', '1.1.1.1=ok');
+    await bench.livePass(1_000_000);
+    assert.equal(bench.looks, 1);
+  });
+});
+
+describe('a pass of the command line whose own side is broken', () => {
+  it('marks nothing and asks nothing, but takes lists in', async () => {
     const bench = new Rehearsal('a');
     bench.set('a', '1.1.1.1=ok');
+    await bench.pass(1000);
+    bench.set('a', '1.1.1.1=na');
+    bench.files.put('/a.list', 'a b');
+    const before = bench.checkedTargets.length;
+    const report = await bench.pass(2000, { ownSide: () => Promise.resolve(broken) });
+    assert.deepEqual([report.ownSide, report.checked, report.resolved], [broken, [], []]);
+    assert.equal(bench.checkedTargets.length, before);
+    assert.deepEqual([bench.host('a'), bench.host('b')], ['ok@1000', 'null@0']);
+  });
+
+  it('throws away what failed when it broke in the middle, and looks once where nothing fails', async () => {
+    const bench = new Rehearsal('a');
     let looks = 0;
-    await bench.pass(1000, { ownSide: () => Promise.resolve({ ok: looks++ < 9 } as { ok: true }) });
+    const ownSide = () => Promise.resolve(looks++ === 0 ? works : broken);
+    bench.set('a', '1.1.1.1=na');
+    assert.equal((await bench.pass(1000, { ownSide })).ownSide.ok, false);
+    assert.deepEqual([looks, bench.host('a'), bench.addresses('a')], [2, 'null@0', '']);
+    bench.set('a', '1.1.1.1=ok');
+    looks = 0;
+    await bench.pass(1000, { ownSide });
     assert.equal(looks, 1);
   });
 });
@@ -129,18 +207,24 @@ describe('counted time', () => {
   });
 
   it('is kept in the state file: it goes on after a restart without the time between', async () => {
-    const bench = new Rehearsal('a', { hostNaState: 100 });
+    const bench = new LiveRehearsal('a', { hostAddrs: 0, addrState: 0, hostNaState: 100 });
+    /** A pass at this time, the one before having counted this many seconds ago. */
+    const pass = async (now: number, elapsed: number): Promise<number> => {
+      bench.counted = new CountedTime();
+      bench.counted.ran(bench.clock.monotonic() - elapsed * 1000, true);
+      await bench.livePass(now);
+      return bench.store.state.timeline.counted;
+    };
     bench.set('a', '1.1.1.1=ok');
-    await bench.pass(1000, { elapsed: 0 });
+    await pass(1000, 0);
     bench.set('a', '1.1.1.1=na');
-    await bench.pass(1060, { elapsed: 60 });
+    await pass(1060, 60);
     assert.equal(bench.host('a'), 'failing@1060');
     // Down for a day; the first run of the next process adds nothing.
-    const report = await bench.pass(90_000, { elapsed: 0 });
-    assert.deepEqual([report.counted, bench.host('a')], [1060, 'failing@1060']);
-    await bench.pass(90_099, { elapsed: 99 });
+    assert.deepEqual([await pass(90_000, 0), bench.host('a')], [1060, 'failing@1060']);
+    await pass(90_099, 99);
     assert.equal(bench.host('a'), 'failing@1060');
-    await bench.pass(90_100, { elapsed: 1 });
+    await pass(90_100, 1);
     assert.equal(bench.host('a'), 'na@90100');
     // The drop-in on the same file counts by the wall clock from there on, and the daemon again from where that was.
     bench.settings = { ...bench.settings, timers: { ...bench.settings.timers, hostOkState: 500 } };
@@ -149,7 +233,7 @@ describe('counted time', () => {
     assert.equal(bench.host('a'), 'na@90100');
     await bench.pass(90_600);
     assert.equal(bench.host('a'), 'ok@90600');
-    assert.equal((await bench.pass(95_000, { elapsed: 0 })).counted, 90_600 - (90_100 - 1160));
+    assert.equal(await pass(95_000, 0), 90_600 - (90_100 - 1160));
   });
 
   it('never lets a host be na, or back, before its wait, over any jumps of the clock, freezes and broken gates', async () => {
@@ -163,46 +247,42 @@ describe('counted time', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
-        const bench = new Rehearsal('a', { hostNaState: grace, hostOkState: grace, hostAddrs: 0, addrState: 0 });
+        const bench = new LiveRehearsal('a', { hostNaState: grace, hostOkState: grace, hostAddrs: 0, addrState: 0 });
         bench.set('a', '1.1.1.1=ok');
-        let time = new CountedTime();
-        let monotonic = 0;
         let wall = 1_000_000_000;
-        const most = 180_000;
-        await bench.pass(wall, { elapsed: 0 });
-        time.ran(0, true);
-        // The counted seconds by the definition: those between two runs in a row that counted, in one process.
+        await bench.livePass(wall);
+        // The counted seconds by the definition: those between two looks in a row that found all well, in one process.
+        const most = (3 * bench.interval) / 1000;
         let counted = 0;
         let before: number | undefined = 0;
+        let monotonic = 0;
         let state: HostState | null = 'ok';
         let since: number | undefined;
         for (const next of steps) {
-          monotonic += next.monotonic * 1000;
+          await bench.clock.advance(next.monotonic * 1000);
+          monotonic += next.monotonic;
           wall += next.monotonic + next.jump;
           if (next.restart) {
-            time = new CountedTime();
+            bench.counted = new CountedTime();
             before = undefined;
           }
           bench.set('a', `1.1.1.1=${next.word}`);
-          let looks = 0;
-          const shut = { ok: false, gate: 'control', reason: '' } as const;
-          const ownSide = () => {
-            looks += 1;
-            return Promise.resolve(
-              next.gate === 'shut' || (next.gate === 'breaks' && looks > 1) ? shut : ({ ok: true } as const),
-            );
-          };
-          const elapsed = time.since(monotonic, most);
-          const report = await bench.pass(wall, { forced: false, rewound: true, elapsed, ownSide });
-          time.ran(monotonic, report.ownSide.ok);
+          bench.looks = 0;
+          bench.look = () => (next.gate === 'shut' || (next.gate === 'breaks' && bench.looks > 1) ? broken : works);
+          await bench.livePass(wall);
           const now = bench.store.state.host('a')?.record.state ?? null;
-          if (!report.ownSide.ok) {
+          if (next.gate === 'shut') {
             before = undefined;
-            assert.equal(now, state, 'a run that does not count marks nothing');
+            assert.equal(now, state, 'a pass without a working own side marks nothing');
             continue;
           }
-          if (before !== undefined) counted += Math.min(most, monotonic - before) / 1000;
+          if (before !== undefined) counted += Math.min(most, monotonic - before);
           before = monotonic;
+          if (bench.looks > 1 && next.gate === 'breaks') {
+            before = undefined;
+            assert.equal(now, state, 'nor does one in which it breaks');
+            continue;
+          }
           if (now === state) continue;
           if (now === 'na')
             assert.ok(since !== undefined && counted - since >= grace, `na after ${counted} - ${since}`);

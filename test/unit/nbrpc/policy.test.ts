@@ -39,6 +39,43 @@ describe('the verdict that a policy asks for', () => {
     it(`${spec} of ${text} is ${expected}`, () => assert.equal(want(spec, text), expected));
   }
 
+  // Each family's addresses in turn, for each mix of one and the other: + is ok, - fails, ? is not known, . is none.
+  const mixes = ['.', '+', '-', '?', '+-', '+?', '-?'];
+  const matrix: Record<string, readonly string[]> = {
+    // Columns are the mixes of IPv4; rows none, ok, failing and unknown of IPv6.
+    'af-any': ['/ T F N F T F', 'T T T T T T T', 'F T F F F T F', 'N T F N F T F'],
+    'af-all': ['/ T F N F T F', 'T T F T F T F', 'F F F F F F F', 'N T F N F T F'],
+    'af-pick': ['/ T F N F T F', 'T T F T F T F', 'F F F F F F F', 'N T F N F T F'],
+    pick: ['/ T F T F T F', 'T T F T F T F', 'F F F F F F F', 'T T F T F T F'],
+    noroute: ['/ T T T T T T', 'T T T T T T T', 'T T T T T T T', 'T T T T T T T'],
+  };
+  const text = (prefix: string, mix: string): string =>
+    mix
+      .split('')
+      .filter((sign) => sign !== '.')
+      .map((sign, i) => `${prefix}${i + 1}=${{ '+': 'ok', '-': 'na' }[sign] ?? '?'}`)
+      .join(' ');
+  for (const [spec, rows] of Object.entries(matrix)) {
+    it(`${spec} is as the contract says for each mix of both families, and for old addresses too`, () => {
+      for (const [r, row] of rows.entries()) {
+        for (const [c, four] of mixes.entries()) {
+          const six = mixes[r] ?? '';
+          const expected = { T: true, F: false, N: null }[row.split(' ')[c] ?? ''];
+          assert.equal(expected === undefined, four === '.' && six === '.');
+          if (expected === undefined) continue;
+          const four4 = text('1.1.1.', four);
+          const six6 = text('1::', six);
+          assert.equal(want(spec, `${four4} ${six6}`), expected, `${four} ${six}`);
+          // The newest answer has one address of which nothing is known; with flag 1 only that counts.
+          const old = `${four4} ${six6}`.replaceAll(/=(\w+|\?)/g, '=$1-');
+          assert.equal(want(spec, `${old} 9.9.9.9=?`), expected, `old ${four} ${six}`);
+          const undecided = spec === 'pick' || spec === 'noroute' ? true : null;
+          assert.equal(want(`${spec}.1`, `${old} 9.9.9.9=?`), undecided, `old ${four} ${six} with flag 1`);
+        }
+      }
+    });
+  }
+
   it('does not count an address that is down on the other route too', () => {
     const votes = votesOf(
       new Map(
@@ -84,6 +121,13 @@ describe('the policy dump', () => {
       'na a 1.1.1.1 https;na a 1.1.1.2 https;ok a 1::1 https;ok a 1::2 https;',
     );
     assert.equal(lines('af-pick', 'failing', text).includes('na'), false);
+  });
+
+  it('reroutes with af-pick and flag 1 only families that fail in the newest answer, their old addresses too', () => {
+    const text = '1.1.1.1=na- 1.1.1.2=ok 1::1=na 1::2=ok-';
+    const six = 'na a 1::1 https;na a 1::2 https;';
+    assert.equal(lines('af-pick.1', 'na', text), `ok a 1.1.1.1 https;ok a 1.1.1.2 https;${six}`);
+    assert.equal(lines('af-pick', 'na', text), `na a 1.1.1.1 https;na a 1.1.1.2 https;${six}`);
   });
 
   it('has hosts in byte order and addresses in plain string order, those that left DNS too, and the check type', () => {

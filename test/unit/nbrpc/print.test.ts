@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { printState, timeFormat } from '../../../src/nbrpc/print.ts';
 import { Replay } from '../../../src/nbrpc/replay.ts';
+import { resolveHost } from '../../../src/nbrpc/resolve.ts';
 import { parseZoneSpec, printZone, type ZoneFormat } from '../../../src/nbrpc/zone.ts';
 import { entry, policy, state } from './build-state.ts';
 
@@ -62,8 +63,27 @@ describe('a zone', () => {
   it('takes patterns as Python writes them', () => {
     assert.notEqual(zone('(?i)A\\.ORG\\Z'), '');
     assert.notEqual(zone('\\Aa\\.(?P<tld>org)$'), '');
+    assert.notEqual(zone('(?ui)A\\.org'), '');
+    assert.equal(zone('(?a)A\\.org'), '');
     assert.equal(zone('^org'), '');
     assert.throws(() => parseZoneSpec('@(('), { code: 'usage' });
+  });
+
+  it('comes in another order with % and with flag R', () => {
+    const hosts = state(
+      entry('p.x', { state: 'ok' }, '1.1.1.1=ok 1.1.1.2=ok 1.1.1.3=ok'),
+      entry('r.x', { state: 'ok', policy: 'R' }, '1.1.1.1=ok 1.1.1.2=ok 1.1.1.3=ok'),
+    );
+    const order = (spec: string, ...chances: number[]): string => {
+      const random = (): number => chances.shift() ?? assert.fail('one more chance than addresses need');
+      const text = printZone(hosts, [parseZoneSpec(spec)], policy('af-all'), { format: 'hosts', random, serial: 1 });
+      return text.replaceAll(/1\.1\.1\.(\d) \S+\n/g, '$1');
+    };
+    assert.equal(order('^p'), '123');
+    assert.equal(order('^r', 0, 0), '231');
+    assert.equal(order('@^r'), '123');
+    assert.equal(order('%^p', 0.99, 0.99), '123');
+    assert.equal(order('%^p', 0.5, 0), '312');
   });
 
   it('has the shapes of dnsmasq and of a response policy zone', () => {
@@ -119,6 +139,14 @@ describe('a rehearsal', () => {
     assert.equal(await result('2.2.2.2'), 'ok');
     assert.equal(await result('3.3.3.3'), 'fail');
     assert.equal(await result('4.4.4.4'), 'none');
+  });
+
+  it('answers with as many addresses as the file has', async () => {
+    const addresses = Array.from({ length: 250 }, (_, i) => `10.0.0.${i}`).sort();
+    const replay = Replay.parse(addresses.map((address) => `a@${address}`).join('\n'), 'r');
+    const { signal } = new AbortController();
+    const resolved = await resolveHost(replay, 'a', null, { timeout: 1, filter: false }, signal);
+    assert.deepEqual([resolved.addresses, resolved.surplus], [addresses, 0]);
   });
 
   it('tells every item that is wrong', () => {

@@ -7,11 +7,13 @@ import { after, describe, it } from 'node:test';
 import { Command } from 'commander';
 import fc from 'fast-check';
 import { registerNbrpc } from '../../../src/cli/nbrpc.ts';
+import { sleep } from '../../../src/core/clock.ts';
 import { LogReplay } from '../../../src/nbrpc/replay-log.ts';
 import type { State } from '../../../src/nbrpc/state.ts';
 import { StateLog } from '../../../src/nbrpc/state-log.ts';
 import { parseLogLine } from '../../../src/nbrpc/state-log-lines.ts';
 import { FakeOutputFiles } from '../../fakes/fake-output-files.ts';
+import { LiveRehearsal } from './live-rehearsal.ts';
 import { Rehearsal } from './rehearsal.ts';
 
 const path = '/nbrpc.log';
@@ -37,8 +39,8 @@ class Logged {
     return this.log;
   }
 
-  async pass(now: number, elapsed?: number): Promise<void> {
-    const report = await this.bench.pass(now, elapsed === undefined ? {} : { elapsed });
+  async pass(now: number): Promise<void> {
+    const report = await this.bench.pass(now);
     this.log.tell(report, this.bench.store.state);
     await this.log.close();
   }
@@ -176,23 +178,42 @@ describe('the state log', () => {
 
   it('played again gives the same states, over any timeline with edits, other processes, restarts and rotations', async () => {
     const step = fc.record({
-      wait: fc.constantFrom(1, 60, 300, 500, 2000),
+      wait: fc.constantFrom(3, 60, 300, 500, 2000),
       list: fc.constantFrom('a b c', 'a b c', 'a b c', 'a>pick b c', 'a c', 'b>af-pick c=na'),
       words: fc.array(fc.constantFrom('ok', 'na', 'na', '?'), { minLength: 9, maxLength: 9 }),
       dns: fc.array(fc.integer({ min: 0, max: 7 }), { minLength: 3, maxLength: 3 }),
-      kind: fc.constantFrom('pass', 'pass', 'pass', 'pass', 'alt', 'restart', 'fail'),
+      kind: fc.constantFrom('pass', 'pass', 'pass', 'slow', 'alt', 'restart', 'fail'),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
-        const bench = new Rehearsal('a b c', { hostNaState: 500, hostOkState: 700, hostAddrTimeout: 900 });
+        const bench = new LiveRehearsal('a b c', {
+          hostNaState: 500,
+          hostOkState: 700,
+          hostAddrTimeout: 900,
+          hostAddrs: 0,
+          addrState: 0,
+        });
+        /** A pass of the daemon, which tells the log of each commit; the one before has counted this many seconds ago. */
+        const livePass = async (now: number, elapsed: number): Promise<void> => {
+          bench.counted.ran(bench.clock.monotonic() - elapsed * 1000, true);
+          bench.onLearned = (learned) => logged.log.tell(learned, bench.store.state);
+          bench.clock.jump(now * 1000 - bench.clock.now());
+          const passes = await bench.run();
+          await bench.clock.advance(2000);
+          await passes.stop();
+          await logged.log.close();
+        };
         const logged = new Logged(bench);
         logged.maxSize = 20_000;
         logged.open(0);
         let now = 10_000;
         for (const { wait, list, words, dns, kind } of steps) {
           now += wait;
+          bench.delay = () => Promise.resolve();
           if (kind === 'alt') await bench.alt(now);
           if (kind === 'restart') logged.open(now);
+          // A host in a commit of its own, later than the others.
+          if (kind === 'slow') bench.delay = ({ host }) => sleep(bench.clock, host === 'b' ? 1000 : 0);
           logged.files.failure = kind === 'fail' ? 'ENOSPC' : undefined;
           bench.files.put('/a.list', list);
           for (const [h, host] of ['a', 'b', 'c'].entries()) {
@@ -200,10 +221,10 @@ describe('the state log', () => {
             for (const [i, address] of pool.entries()) bench.result(host, `${address}=${words[h * 3 + i]}`);
             bench.resolver.answer(host, ...pool.filter((_, i) => ((dns[h] ?? 0) >> i) & 1));
           }
-          await logged.pass(now, wait / 2);
+          await livePass(now, wait / 2);
         }
         logged.files.failure = undefined;
-        await logged.pass(now + 1, 1);
+        await livePass(now + 3, 1);
         const both = logged.text(`${path}.1`) + logged.text();
         for (const text of [both, logged.text()]) {
           const { state, unreadable } = replayed(text);

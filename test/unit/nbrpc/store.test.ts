@@ -2,51 +2,23 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../../src/core/clock.ts';
-import { decide } from '../../../src/nbrpc/decide.ts';
-import type { ListReading } from '../../../src/nbrpc/lists.ts';
-import type { CheckResult, ListEntry } from '../../../src/nbrpc/model.ts';
-import { contractLimits, contractTimers } from '../../../src/nbrpc/settings.ts';
-import type { State } from '../../../src/nbrpc/state.ts';
+import type { NetstewardError } from '../../../src/core/errors.ts';
 import { StateStore } from '../../../src/nbrpc/store.ts';
 import { SqliteStore } from '../../../src/system/linux/sqlite.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { MemoryStore } from '../../fakes/memory-store.ts';
-import { policy } from './build-state.ts';
+import { pass, snapshot } from './store-passes.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'netsteward-state-'));
 after(() => rm(folder, { recursive: true }));
 const store = new SqliteStore();
 const open = (name: string): StateStore => StateStore.open({ store, path: join(folder, name), clock: systemClock });
-const settings = { timers: contractTimers, limits: contractLimits, defaultPolicy: policy('af-all') };
-const check = { type: 'https', path: '/x', result: '200' };
-
-function list(...names: string[]): ListReading {
-  const entries = new Map(names.map((host): [string, ListEntry] => [host, { host, check, policy: 'pick.6' }]));
-  return { path: '/etc/my "list"', kind: 'version', mtime: 1767225600.125, entries, remarks: [] };
-}
-
-function pass(now: number, names: readonly string[], result: CheckResult) {
-  return (state: State) =>
-    decide(state, settings, {
-      now,
-      counted: now,
-      lists: [list(...names)],
-      resolved: names.map((host) => ({ host, addresses: ['1.1.1.1', '2606:4700::1111'] })),
-      checked: names.map((host) => ({ host, address: '1.1.1.1', check, result })),
-      graceless: false,
-    });
-}
-
-const snapshot = (state: State): unknown => ({
-  hosts: [...state.hosts()].map(({ record, addresses }) => [record, [...addresses.values()]]),
-  lists: [...state.lists().values()].map((one) => [one, [...one.entries.values()]]),
-});
 
 describe('the state file', () => {
   it('gives back everything that was saved, to the last fraction of a second', async () => {
@@ -122,42 +94,95 @@ describe('the state file', () => {
     assert.equal(held.state.size, 1);
   });
 
-  it('of something else, of other programs, of a newer version or damaged is refused, and stays as it is', async () => {
+  it('of something else, of other programs or of a newer version is refused, and stays as it is to the last byte', async () => {
+    const refused = async (name: string, refusal: { code: string; message: RegExp; remedy: RegExp }): Promise<void> => {
+      const before = await readFile(join(folder, name));
+      assert.throws(() => open(name), refusal);
+      assert.ok((await readFile(join(folder, name))).equals(before), `${name} was written to`);
+      assert.deepEqual((await readdir(folder)).filter((file) => file.startsWith(name)).sort(), [name]);
+    };
     await writeFile(join(folder, 'text.db'), 'not a database\n'.repeat(500));
-    assert.throws(() => open('text.db'), {
+    await refused('text.db', {
       code: 'state-file-not-sqlite',
       message: /text\.db is not an SQLite database/,
+      remedy: /^Name another state file/,
     });
 
     const foreign = store.open(join(folder, 'foreign.db'));
     foreign.exec('CREATE TABLE hosts (x)');
     foreign.close();
-    assert.throws(() => open('foreign.db'), { code: 'state-file-foreign', message: /some other program/ });
+    await refused('foreign.db', {
+      code: 'state-file-foreign',
+      message: /some other program/,
+      remedy: /^Name another state file/,
+    });
 
     open('newer.db').close();
     const newer = store.open(join(folder, 'newer.db'));
-    newer.exec('PRAGMA user_version = 3');
+    newer.exec('PRAGMA user_version = 99');
     newer.close();
-    assert.throws(() => open('newer.db'), { code: 'state-file-newer', message: /is of version 3, .* up to 2/ });
+    await refused('newer.db', {
+      code: 'state-file-newer',
+      message: /is of version 99, .* up to \d+/,
+      remedy: /newer netsteward/,
+    });
+  });
 
-    const rows = open('rows.db');
-    await rows.commit(pass(10, ['a.example'], { kind: 'ok' }));
-    rows.close();
-    const edited = store.open(join(folder, 'rows.db'));
+  it('that is damaged in any way says so, and that a copy or an empty state is the way out', async () => {
+    const whole = open('whole.db');
+    await whole.commit(pass(10, ['a.example', 'b.example'], { kind: 'ok' }));
+    whole.close();
+    const bytes = await readFile(join(folder, 'whole.db'));
+    const edited = store.open(join(folder, 'whole.db'));
     edited.exec(`UPDATE addresses SET address = '1.1.1.1; flush ruleset' WHERE address = '1.1.1.1'`);
     edited.close();
-    assert.throws(() => open('rows.db'), {
-      code: 'state-file-damaged',
-      message: /"1\.1\.1\.1; flush ruleset" is no address/,
-    });
+    const cut = (length: number): Buffer => bytes.subarray(0, length);
+    const filled = (from: number, value: number): Buffer => Buffer.from(bytes).fill(value, from);
+    const damages: Readonly<Record<string, [content: Uint8Array, what: RegExp]>> = {
+      'a row': [await readFile(join(folder, 'whole.db')), /"1\.1\.1\.1; flush ruleset" is no address/],
+      'cut in the header': [cut(50), /it ends after 50 bytes, in its header/],
+      'cut behind the header': [cut(1000), new RegExp(`it lacks ${bytes.length - 1000} byte\\(s\\) at its end`)],
+      'cut between pages': [cut(8192), new RegExp(`it lacks ${bytes.length - 8192} byte\\(s\\) at its end`)],
+      'one byte short': [cut(bytes.length - 1), /it lacks 1 byte\(s\) at its end/],
+      'rubbish behind the header': [filled(108, 0xa5), /malformed/],
+      'zero bytes behind the first page': [filled(4096, 0), /malformed/],
+      'zero bytes': [filled(0, 0), /zero bytes stand where its header should be/],
+    };
+    for (const [what, [content, says]] of Object.entries(damages)) {
+      await writeFile(join(folder, 'damaged.db'), content);
+      assert.throws(
+        () => open('damaged.db'),
+        (error: NetstewardError) => {
+          assert.equal(error.code, 'state-file-damaged', `${what}: ${error.message}`);
+          assert.match(error.message, /damaged\.db is damaged: /, what);
+          assert.match(error.message, says, what);
+          assert.match(error.remedy ?? '', /^Restore the file from a copy, or move it away/, what);
+          return true;
+        },
+      );
+    }
+  });
 
-    const cut = open('cut.db');
-    await cut.commit(pass(10, ['a.example'], { kind: 'ok' }));
-    cut.close();
-    await truncate(join(folder, 'cut.db'), 5000);
-    const before = await readFile(join(folder, 'cut.db'));
-    assert.throws(() => open('cut.db'), { code: /state-file-(unusable|not-sqlite|damaged)/ });
-    assert.deepEqual(await readFile(join(folder, 'cut.db')), before);
+  it('that turns out damaged while it is used is told so, and written anew once it is moved away', async () => {
+    const clock = new FakeClock();
+    const disk = new MemoryStore();
+    const used = StateStore.open({ store: disk, path: '/x', clock });
+    await used.commit(pass(10, ['a.example'], { kind: 'ok' }));
+    disk.failWrites({ errcode: 11, message: 'database disk image is malformed' });
+    await assert.rejects(used.commit(pass(20, ['a.example', 'b.example'], { kind: 'ok' })), {
+      code: 'state-file-damaged',
+      message: '/x is damaged: database disk image is malformed',
+      remedy: /^Move it away: /,
+    });
+    assert.equal(used.state.size, 1);
+    disk.failWrites(undefined);
+    disk.remove('/x');
+    await used.commit(pass(20, ['a.example', 'b.example'], { kind: 'ok' }));
+    assert.deepEqual([used.replacement, used.state.size], ['rewritten', 2]);
+    used.close();
+    const again = StateStore.open({ store: disk, path: '/x', clock });
+    assert.equal(again.state.size, 2);
+    again.close();
   });
 
   it('of the version before is taken over, its times counting as they were', async () => {

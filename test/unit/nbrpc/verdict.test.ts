@@ -53,6 +53,11 @@ describe('a checked address', () => {
     assert.equal(checked(next, fail, 2000).down, 0);
   });
 
+  it('counts as down by a confirmation of the same second as the check before', () => {
+    const old = addressRecord('1.1.1.1', { state: 'na', checked: 500, changed: 100, down: 500 });
+    assert.equal(checked(old, fail).down, 100);
+  });
+
   it('does not count as down by a confirmation that is older than the check before', () => {
     assert.equal(checked(addressRecord('1.1.1.1', { state: 'na', checked: 500, down: 400 }), fail).down, 0);
   });
@@ -87,6 +92,12 @@ describe('a host', () => {
     assert.equal(stateOf({}, up, 9), 'ok@9 reported');
     assert.equal(stateOf({}, down, 9), 'na@9 reported');
     assert.equal(stateOf({}, skipped, 9), 'null@0');
+  });
+
+  it('that was never decided does not fail yet, and is failing from the first failure on that is no verdict yet', () => {
+    assert.equal(decide({}, skipped, 9).record.failingSince, 0);
+    assert.equal(decide({}, '1.1.1.1=?', 9).record.failingSince, 9);
+    assert.equal(decide({}, '1.1.1.1=? 1.1.1.2=ok', 9).record.failingSince, 0);
   });
 
   it('that is blocked and works again waits before it is ok', () => {

@@ -27,12 +27,13 @@ function bench(over: Partial<ZoneConfig> = {}) {
     reload_timeout: 1000,
     ...over,
   };
-  const make = (): ZoneKeeper => new ZoneKeeper(zone, { files, commands, clock, board, log: new MemoryLog() });
+  const make = (other: Partial<ZoneConfig> = {}): ZoneKeeper =>
+    new ZoneKeeper({ ...zone, ...other }, { files, commands, clock, board, log: new MemoryLog() });
   const hold = async (keeper: ZoneKeeper, addresses: string): Promise<void> => {
     keeper.hold(state(entry('a.example', { state: 'ok' }, addresses)), policy('af-all'));
     await settle();
   };
-  const writes = (): number => files.calls.filter((call) => call.startsWith('replace')).length;
+  const writes = (): number => files.calls.filter((call) => call === 'replace /zone').length;
   const warnings = (): string[] => board.list().map(({ code, text }) => `${code}: ${text}`);
   return { files, commands, clock, make, hold, writes, warnings };
 }
@@ -85,7 +86,7 @@ describe('a zone file', () => {
     const keeper = make();
     await hold(keeper, '1.1.1.1=ok');
     assert.deepEqual(warnings(), [
-      'zone-not-written: the zone file /zone cannot be written: ENOSPC: no writing; the old one stays',
+      'zone-not-written: the zone file /zone cannot be written: ENOSPC, the disk is full: free space; the old one stays',
     ]);
     assert.equal(commands.requests.length, 0);
     files.failure = undefined;
@@ -108,6 +109,46 @@ describe('a zone file', () => {
     const closed = keeper.close();
     release();
     await closed;
+  });
+
+  it('that was written but not reloaded, as a kill between the two leaves it, is reloaded at the next start, once', async () => {
+    const { make, hold, writes, commands, files } = bench();
+    let killed = true;
+    commands.delay = () => (killed ? new Promise(() => {}) : Promise.resolve());
+    await hold(make(), '1.1.1.1=ok');
+    assert.deepEqual([writes(), commands.requests.length, files.content.get('/.zone.loaded')], [1, 1, undefined]);
+    killed = false;
+    const second = make();
+    await hold(second, '1.1.1.1=ok');
+    await hold(second, '1.1.1.1=ok');
+    await hold(make(), '1.1.1.1=ok');
+    assert.deepEqual([writes(), commands.requests.length], [1, 2]);
+  });
+
+  it('whose reload has failed is reloaded at the next start, and by a command that is new', async () => {
+    const { make, hold, writes, commands } = bench();
+    commands.outcome = { ok: false, reason: 'not found' };
+    await hold(make({ reload: ['wrong'] }), '1.1.1.1=ok');
+    commands.outcome = { ok: true };
+    await hold(make(), '1.1.1.1=ok');
+    await hold(make(), '1.1.1.1=ok');
+    await hold(make({ reload: ['another'] }), '1.1.1.1=ok');
+    assert.deepEqual(
+      commands.requests.map(({ argv }) => argv.join(' ')),
+      ['wrong', 'reload', 'another'],
+    );
+    assert.equal(writes(), 1);
+  });
+
+  it('is reloaded without a record of it where none can be written', async () => {
+    const { make, hold, commands, files, warnings } = bench();
+    files.failing.add('/.zone.loaded');
+    const keeper = make();
+    await hold(keeper, '1.1.1.1=ok');
+    await hold(keeper, '1.1.1.1=ok');
+    assert.deepEqual([commands.requests.length, warnings()], [1, []]);
+    await hold(make(), '1.1.1.1=ok');
+    assert.equal(commands.requests.length, 2);
   });
 
   it('needs no reload command', async () => {

@@ -206,3 +206,25 @@ test('an agent that never answers is killed, said so, and another one gets every
   assert.equal(channels.length, 2);
   assert.match(channels[1]?.sent[0] ?? '', /"configure"/);
 });
+
+test('what is to become of the sets when this process dies can change at any time, and the next agent knows it too', async () => {
+  const { agents, make, ruleset, clock } = bench();
+  const client = make();
+  const held = client.hold(four('192.0.2.1'));
+  client.setOnStop('flush');
+  await held;
+  await settle();
+  client.setOnStop('flush');
+  assert.deepEqual(new Set(kinds(agents.requests)), new Set(['configure', 'replace', 'on-stop']));
+  assert.equal(agents.requests.length, 3);
+  assert.equal(JSON.parse(agents.requests.find((line) => line.includes('on-stop')) ?? '{}').mode, 'flush');
+  await agents.kill();
+  client.setOnStop('keep');
+  await clock.advance(100);
+  const again = JSON.parse(agents.requests.findLast((line) => line.includes('configure')) ?? '{}') as {
+    onStop: string;
+  };
+  assert.equal(again.onStop, 'keep');
+  assert.deepEqual(ruleset.elements(table, 'blocked4'), ['192.0.2.1']);
+  await client.close('keep');
+});

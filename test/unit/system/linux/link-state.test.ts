@@ -37,8 +37,10 @@ test('a link without carrier is down, and one that cannot say so is up', () => {
   assert.equal(linkUp(undefined, undefined), true);
 });
 
-test('the state of the uplink follows the files of the kernel', async () => {
-  const uplink = new LinkState({ proc: join(folder, 'proc'), sys: join(folder, 'sys') });
+test('the state of the uplink follows the files of the kernel, and its lookup of a route', async () => {
+  let found: readonly number[] = [];
+  const lookup = (family: 4 | 6) => Promise.resolve(found.includes(family));
+  const uplink = new LinkState({ proc: join(folder, 'proc'), sys: join(folder, 'sys'), lookup });
   assert.deepEqual(await uplink.state(), { up: true }, 'nothing can be found out');
   await mkdir(join(folder, 'proc', 'net'), { recursive: true });
   const routes = (four: string, six: string) =>
@@ -48,6 +50,9 @@ test('the state of the uplink follows the files of the kernel', async () => {
     ]);
   await routes('', '');
   assert.deepEqual(await uplink.state(), { up: false, detail: 'there is no default route' });
+  found = [4];
+  assert.deepEqual(await uplink.state(), { up: true, without: [6] }, 'a route of another table');
+  found = [6];
   await routes(row('wan', '00000000', '0003', '00000000'), row6(zero, '00', '00000003', 'tunnel'));
   assert.deepEqual(await uplink.state(), { up: true }, 'the device is of another namespace');
   const device = join(folder, 'sys', 'class', 'net', 'wan');
@@ -58,7 +63,7 @@ test('the state of the uplink follows the files of the kernel', async () => {
   await writeFile(join(device, 'carrier'), '1\n');
   assert.deepEqual(await uplink.state(), { up: true });
   await routes('', row6(zero, '00', '00000003', 'wan'));
-  assert.deepEqual(await uplink.state(), { up: true }, 'a machine with IPv6 alone');
+  assert.deepEqual(await uplink.state(), { up: true, without: [4] }, 'a machine with IPv6 alone');
 });
 
 test('the real kernel has an answer', async () => {

@@ -1,0 +1,76 @@
+/** contract-map.md names only tests that there are, and every story. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { checkout } from '../../checkout.ts';
+
+const root = join(checkout, 'test');
+const map = readFileSync(join(root, 'unit', 'nbrpc', 'contract-map.md'), 'utf8');
+
+interface Named {
+  readonly line: string;
+  /** `stories/NN-name`, or a file below test/. */
+  readonly path: string;
+  /** Of a test or a group of them; empty for a story. */
+  readonly name: string;
+}
+
+function namedTests(text: string): readonly Named[] {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('- '))
+    .flatMap((line) => {
+      const [, tests] = line.split(' → ');
+      assert.ok(tests !== undefined, `${line} names no test`);
+      return tests.split(' | ').map((test) => {
+        const [path = '', ...name] = test.split(': ');
+        return { line, path, name: name.join(': ') };
+      });
+    });
+}
+
+/** Why it cannot be held by that test; undefined where it can. */
+function problemOf({ path, name }: Named): string | undefined {
+  const at = join(root, path);
+  if (!existsSync(at)) return 'does not exist';
+  if (path.startsWith('stories/')) return existsSync(join(at, 'expected')) ? undefined : 'is no story';
+  const text = readFileSync(at, 'utf8');
+  const quoted = [`'${name}'`, `"${name}"`, `\`${name}\``];
+  const there = quoted.some((literal) =>
+    ['it', 'test', 'describe'].some((call) => text.includes(`${call}(${literal}`)),
+  );
+  return there ? undefined : `has no test "${name}"`;
+}
+
+describe('the map of the contract', () => {
+  it('names only tests that there are', () => {
+    const named = namedTests(map);
+    const problems = named.flatMap((test) => {
+      const problem = problemOf(test);
+      return problem === undefined ? [] : [`${test.path} ${problem} (${test.line})`];
+    });
+    assert.deepEqual(problems, []);
+    assert.ok(named.length > 150, `${named.length} tests are named`);
+  });
+
+  it('has every section, and every story', () => {
+    const sections = [...map.matchAll(/^## (\d+)\. /gm)].map(([, number]) => Number(number));
+    assert.deepEqual(sections, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    const stories = readdirSync(join(root, 'stories')).map((name) => `stories/${name}`);
+    const named = new Set(namedTests(map).map(({ path }) => path));
+    assert.deepEqual(
+      stories.filter((story) => !named.has(story)),
+      ['stories/01-blocked-and-back'],
+    );
+  });
+
+  it('would not pass with a test that is not there', () => {
+    const problem = (line: string): string | undefined => namedTests(line).map(problemOf)[0];
+    assert.equal(problem('- x → stories/99-nothing'), 'does not exist');
+    assert.equal(problem('- x → unit/nbrpc/none.test.ts: y'), 'does not exist');
+    assert.match(problem('- x → unit/nbrpc/print.test.ts: no such test') ?? '', /has no test "no such test"/);
+    assert.equal(problem('- x → unit/nbrpc/print.test.ts: a zone'), undefined);
+    assert.throws(() => namedTests('- a sentence without a test'), /names no test/);
+  });
+});
