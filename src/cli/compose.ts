@@ -1,25 +1,99 @@
 /** The one place that makes real adapters and gives them to the modules. */
 import { fileURLToPath } from 'node:url';
+import type { CgroupNftConfig } from '../cgroup-nft/index.ts';
 import { systemClock } from '../core/clock.ts';
-import { describeError } from '../core/errors.ts';
+import { describeError, NetstewardError } from '../core/errors.ts';
 import type { HostFacts, HostNeeds } from '../core/host-facts.ts';
 import type { Logger } from '../core/log.ts';
 import type { ModuleName } from '../core/module.ts';
 import type { NbrpcConfig, NbrpcHost, Sink } from '../nbrpc/index.ts';
 import { type BoundModule, bindModule, type ModuleRegistry } from '../supervisor/bound-module.ts';
 import type { Configuration } from '../supervisor/config.ts';
+import type { ModuleLink, OpenCarrier } from '../system/carrier.ts';
 import { readRegularFile } from '../system/linux/files.ts';
 import { readHostFacts } from '../system/linux/host-facts.ts';
 import type { AgentConfig } from '../system/linux/nft-agent-protocol.ts';
 import { sdNotifier, watchdogInterval } from '../system/linux/sd-notify.ts';
 import type { HttpProbe, Notifier, Resolver } from '../system/ports.ts';
 import { countingOnFolders, makingFolders } from './state-folder.ts';
+import { packageVersion } from './version.ts';
 
 export const readText = async (path: string): Promise<string> => (await readRegularFile(path)).toString('utf8');
 
-/** The modules that this version has. `log` is what their ports and they themselves write to. */
+/** Where a module runs, with limits in MB and milliseconds; `hangLimit` is for one that may work long without a pause. */
+type Place =
+  /** A worker thread: cheap; running out of memory ends it alone. */
+  | { readonly kind: 'thread'; readonly heapLimit: number; readonly youngLimit: number; readonly hangLimit?: number }
+  /** A child process: nothing that happens to other modules can delay it. */
+  | { readonly kind: 'process'; readonly heapLimit?: number; readonly hangLimit?: number };
+
+interface Registered {
+  /** Loads the module and makes its ports, in whatever thread or process it is called. */
+  readonly bind: (log: Logger) => Promise<BoundModule>;
+  readonly place: Place;
+}
+
+/** The modules that this version has, one line each. */
+const modules: ReadonlyMap<ModuleName, Registered> = new Map([
+  // SQLite waits up to a minute for others, and the thread with it (system/linux/sqlite.ts).
+  ['nbrpc', { bind: bindNbrpc, place: { kind: 'thread', heapLimit: 256, youngLimit: 8, hangLimit: 90_000 } }],
+  // Its priority is a key of its configuration.
+  ['cgroup-nft', { bind: bindCgroupNft, place: { kind: 'process' } }],
+]);
+
+/** For the supervisor: parse and preflight work here, start() runs the module in its place. `log` is what they write to. */
 export function composeRegistry(log: Logger): ModuleRegistry {
-  return new Map<ModuleName, () => Promise<BoundModule>>([['nbrpc', () => bindNbrpc(log)]]);
+  const version = packageVersion();
+  return new Map(
+    [...modules].map(([name, { bind, place }]) => [
+      name,
+      async () => ({
+        ...(await bind(log)),
+        start: async (config, signal) => {
+          const { startRemote } = await import('../supervisor/remote-module.ts');
+          const open = await openPlace(name, place);
+          // An answer wakes two threads; under systemd its STATUS is made of them.
+          const pingInterval = process.env.NOTIFY_SOCKET ? 10_000 : 30_000;
+          const { hangLimit = 30_000 } = place;
+          const options = { name, open, clock: systemClock, log, version, pingInterval, hangLimit };
+          return startRemote(options, config, signal);
+        },
+      }),
+    ]),
+  );
+}
+
+async function openPlace(name: ModuleName, place: Place): Promise<OpenCarrier> {
+  const program = { entry: fileURLToPath(new URL('./module-entry.js', import.meta.url)), args: [name] };
+  if (place.kind === 'process') {
+    return (await import('../system/linux/module-process.ts')).processCarrier({ ...program, ...place });
+  }
+  return (await import('../system/linux/module-worker.ts')).workerCarrier({ ...program, ...place });
+}
+
+/** What cli/module-entry.ts is made of: the inside of a module's process or thread. */
+export interface ModuleSide {
+  readonly link: ModuleLink;
+  readonly bind: (log: Logger) => Promise<BoundModule>;
+}
+
+/** Throws NetstewardError `usage` where no supervisor has started this program. */
+export async function composeModuleSide(wanted: string | undefined): Promise<ModuleSide> {
+  const found = [...modules].find(([name]) => name === wanted);
+  if (found === undefined) throw new NetstewardError('usage', 'this program is started by `netsteward run` alone');
+  const [, { bind, place }] = found;
+  const link =
+    place.kind === 'process'
+      ? (await import('../system/linux/module-process.ts')).processLink(place.heapLimit)
+      : (await import('../system/linux/module-worker.ts')).workerLink();
+  return {
+    link,
+    bind,
+  };
+}
+
+async function bindCgroupNft(log: Logger): Promise<BoundModule> {
+  return (await import('./compose-cgroup-nft.ts')).bindCgroupNft(log);
 }
 
 async function bindNbrpc(log: Logger): Promise<BoundModule> {
@@ -27,14 +101,14 @@ async function bindNbrpc(log: Logger): Promise<BoundModule> {
   return bindModule({
     definition: nbrpcModule,
     paths: nbrpcPaths,
-    host: (config) => nbrpcHost(config, log.child({ module: 'nbrpc' })),
+    host: () => nbrpcHost(log.child({ module: 'nbrpc' })),
     preflightHost: async () => ({
       files: countingOnFolders(new (await import('../system/linux/files.ts')).LinuxFiles()),
     }),
   });
 }
 
-async function nbrpcHost(config: NbrpcConfig, log: Logger): Promise<NbrpcHost> {
+async function nbrpcHost(log: Logger): Promise<NbrpcHost> {
   const [{ LinuxFiles }, { SqliteStore }, { openResolver }, { LinuxHttpProbe }, { TrustStore }, agent] =
     await Promise.all([
       import('../system/linux/files.ts'),
@@ -65,11 +139,11 @@ async function nbrpcHost(config: NbrpcConfig, log: Logger): Promise<NbrpcHost> {
       const ports = sourcePorts === undefined ? {} : { sourcePorts };
       return new LinuxHttpProbe({ clock, trust, ...ports });
     },
-    openSets: (sink) =>
+    openSets: (sink, onStop) =>
       new agent.NftAgentClient({
         open: spawnedAgent([process.execPath, mainJs, 'nft-agent', '--supervised']),
         config: agentConfig(sink),
-        onStop: config.on_stop,
+        onStop,
         clock,
         log,
       }),
@@ -125,10 +199,16 @@ export function composeHostFacts(): Promise<HostFacts> {
 
 /** What the configured modules count on of the machine, beyond what they look at themselves. */
 export async function hostNeeds(configuration: Configuration): Promise<HostNeeds> {
-  const nbrpc = configuration.modules.get('nbrpc');
-  if (nbrpc === undefined) return { sets: [], ownTables: [] };
+  const nbrpc = configuration.modules.get('nbrpc')?.config as NbrpcConfig | undefined;
+  const units = configuration.modules.get('cgroup-nft')?.config as CgroupNftConfig | undefined;
+  const { sets, ownTables } = nbrpc === undefined ? noNeeds : await nbrpcNeeds(nbrpc);
+  return { sets, ownTables: [...ownTables, ...(units === undefined ? [] : unitNeeds(units))] };
+}
+
+const noNeeds: HostNeeds = { sets: [], ownTables: [] };
+
+async function nbrpcNeeds(config: NbrpcConfig): Promise<HostNeeds> {
   const { sinkOf } = await import('../nbrpc/index.ts');
-  const config = nbrpc.config as NbrpcConfig;
   const { on_stop: onStop } = config;
   const sink = sinkOf(config);
   if (sink.kind === 'table') {
@@ -141,6 +221,11 @@ export async function hostNeeds(configuration: Configuration): Promise<HostNeeds
   return { sets: foreignSets(sink).map((set) => ({ ...set, family, table, onStop })), ownTables: [] };
 }
 
+function unitNeeds({ group, table, on_stop: onStop }: CgroupNftConfig): HostNeeds['ownTables'] {
+  if (group.length === 0) return [];
+  return [{ family: 'inet', name: table.name, onStop, marks: undefined, exemptPorts: undefined, use: 'units' }];
+}
+
 /** What every run of the drop-in `netsteward nbrpc` needs. */
 export async function composeNbrpcPorts(): Promise<Pick<NbrpcHost, 'clock' | 'files' | 'store'>> {
   const [{ LinuxFiles }, { SqliteStore }] = await Promise.all([
@@ -150,13 +235,22 @@ export async function composeNbrpcPorts(): Promise<Pick<NbrpcHost, 'clock' | 'fi
   return { clock: systemClock, files: new LinuxFiles(), store: new SqliteStore() };
 }
 
-/** Its way to the network: the system's resolver and certificates. */
-export async function composeNbrpcNetwork(): Promise<{ readonly resolver: Resolver; readonly probe: HttpProbe }> {
-  const [{ openResolver }, { LinuxHttpProbe }, { TrustStore }] = await Promise.all([
+/** Its way to the network: the system's resolver, certificates and link. */
+export async function composeNbrpcNetwork(): Promise<
+  Pick<NbrpcHost, 'uplink'> & { resolver: Resolver; probe: HttpProbe }
+> {
+  const [{ openResolver }, { LinuxHttpProbe }, { TrustStore }, { LinkState }] = await Promise.all([
     import('../system/linux/resolver.ts'),
     import('../system/linux/http-probe.ts'),
     import('../system/linux/trust-store.ts'),
+    import('../system/linux/link-state.ts'),
   ]);
   const trust = new TrustStore({}, systemClock, () => {});
-  return { resolver: openResolver(systemClock), probe: new LinuxHttpProbe({ clock: systemClock, trust }) };
+  const probe = new LinuxHttpProbe({ clock: systemClock, trust });
+  return { resolver: openResolver(systemClock), probe, uplink: new LinkState() };
+}
+
+/** What the checks call themselves in their requests. */
+export async function probeUserAgent(): Promise<string> {
+  return (await import('../system/linux/http-probe-exchange.ts')).userAgent;
 }

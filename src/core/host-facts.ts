@@ -118,4 +118,6 @@ export interface OwnTableNeed {
   readonly marks: { readonly mark: number; readonly mask: number } | undefined;
   /** Source ports of netsteward's own checks, which the table leaves alone; undefined: none are told apart so. */
   readonly exemptPorts: PortRangeFact | undefined;
+  /** What its marks are for: routes (default), or rules of the administrator's that match a unit's packets. */
+  readonly use?: 'routing' | 'units';
 }

@@ -34,8 +34,10 @@ export type StopReason = 'shutdown' | 'reload' | 'restart';
 export interface RunningModule<Config> {
   /** All or nothing: when it rejects, the old configuration is still in force. */
   reload(next: Config): Promise<void>;
-  /** No I/O. */
+  /** No I/O: of a module that runs elsewhere, what it last said. */
   health(): ModuleHealth;
+  /** Of a module that runs elsewhere: asks it, so that health() is of now. Resolves in any case, within seconds. */
+  refresh?(): Promise<void>;
   /** Never settles while the module runs; resolves after stop(), rejects when the module has crashed. */
   readonly done: Promise<void>;
   /** Idempotent; obeys `on_stop`. Resolves when nothing of the module runs any more. */

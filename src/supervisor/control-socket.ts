@@ -8,7 +8,7 @@ import { fileFailure, makeFolder } from './make-folder.ts';
 import type { ReloadRecord, StatusReport } from './status-report.ts';
 
 export interface ControlTarget {
-  status(): StatusReport;
+  status(): StatusReport | Promise<StatusReport>;
   reload(): Promise<ReloadRecord>;
 }
 
@@ -123,7 +123,7 @@ async function answer(target: ControlTarget, request: IncomingMessage, response:
     return send(response, 405, { error: `use ${allowed}` });
   }
   if (!(await drained(request))) return send(response, 413, { error: `at most ${mostBody} bytes` });
-  if (url === '/status') return send(response, 200, target.status());
+  if (url === '/status') return send(response, 200, await target.status());
   const record = await target.reload();
   return send(response, record.ok ? 200 : 409, record);
 }

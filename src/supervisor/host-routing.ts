@@ -21,7 +21,8 @@ export function judgeRouting(facts: HostFacts, { ownTables, sets }: HostNeeds): 
   return marking ? [...findings, judgeReversePath(facts.reversePath)] : findings;
 }
 
-function judgeTable(facts: HostFacts, { family, name, marks, exemptPorts }: OwnTableNeed): readonly Finding[] {
+function judgeTable(facts: HostFacts, { family, name, marks, exemptPorts, use }: OwnTableNeed): readonly Finding[] {
+  if (use === 'units') return [];
   if (marks === undefined) {
     return [
       warning(

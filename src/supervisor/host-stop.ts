@@ -10,10 +10,13 @@ export function judgeStop(facts: HostFacts, { ownTables, sets }: HostNeeds): rea
 
 const said = (onStop: OnStopNeed): string => `on_stop = "${onStop}"`;
 
-function judgeTable({ nftVersion, kernel }: HostFacts, { family, name, onStop }: OwnTableNeed): readonly Finding[] {
+function judgeTable(
+  { nftVersion, kernel }: HostFacts,
+  { family, name, onStop, use }: OwnTableNeed,
+): readonly Finding[] {
+  const gone = use === 'units' ? 'no packet of a unit is marked' : 'everything goes direct';
   const table = `the table ${family} ${name}`;
-  if (onStop === 'flush')
-    return [ok(`${said(onStop)}: when netsteward stops ${table} goes, and everything goes direct`)];
+  if (onStop === 'flush') return [ok(`${said(onStop)}: when netsteward stops ${table} goes, and ${gone}`)];
   // Without nft nothing works, which is said elsewhere.
   if (!nftVersion.ok) return [];
   const versions = { kernel: kernel.release, nft: nftVersion.value };
@@ -27,8 +30,8 @@ function judgeTable({ nftVersion, kernel }: HostFacts, { family, name, onStop }:
   if (knowsOwner(versions)) {
     return [
       warning(
-        `${said(onStop)} cannot hold here: ${table} has the flag owner alone, so the kernel removes it when netsteward stops, and everything goes direct until it starts again`,
-        'Linux 6.9 with nft 1.0.9 keeps it (flags persist), sets in a ruleset of your own ([nbrpc.sets]) stay too; on_stop = "flush" says what happens.',
+        `${said(onStop)} cannot hold here: ${table} has the flag owner alone, so the kernel removes it when netsteward stops, and ${gone} until it starts again`,
+        'Linux 6.9 with nft 1.0.9 keeps it (flags persist), what is in a ruleset of your own ([nbrpc.sets], cgroup-nft.files) stays too; on_stop = "flush" says what happens.',
       ),
     ];
   }

@@ -115,6 +115,11 @@ export class ModuleRunner {
     }
   }
 
+  /** Makes status() one of now. Resolves in any case, within seconds. */
+  async refresh(): Promise<void> {
+    await this.#running?.refresh?.();
+  }
+
   status(): ModuleStatus {
     return {
       name: this.#name,

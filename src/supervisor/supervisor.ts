@@ -93,6 +93,12 @@ export class Supervisor {
     };
   }
 
+  /** The same, after each module was asked how it is. One that does not answer within seconds is shown as it last was. */
+  async freshStatus(): Promise<StatusReport> {
+    await Promise.all([...this.#runners.values()].map((runner) => runner.refresh()));
+    return this.status();
+  }
+
   /** Verifies everything, then applies it. Where there is any problem nothing changes and the record names them all. Never rejects. */
   reload(): Promise<ReloadRecord> {
     const done = this.#queue.then(() => this.#reload());

@@ -1,4 +1,4 @@
-/** From what Node, OpenSSL and undici say to the outcome of a probe: the one list of reasons, and what is the machine's own fault. */
+/** From what Node, OpenSSL and llhttp say to the outcome of a probe: the one list of reasons, and what is the machine's own fault. */
 import { errnoOf } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import type { ProbeOutcome, ProbeStage } from '../ports.ts';
@@ -71,22 +71,17 @@ export function connectFailure(error: unknown, sent: boolean): ProbeOutcome {
   return failure('connect', reason ?? 'unreachable', message(error));
 }
 
-/** An error of a connected socket, of OpenSSL or of undici. */
+/** An error of a connected socket, of OpenSSL or of Node's HTTP client. */
 export function exchangeFailure(error: unknown, stage: ProbeStage, status: number | undefined): ProbeOutcome {
   const code = errnoOf(error) ?? '';
   if (ownErrors.has(code)) return localFailure(message(error));
-  return failure(stage, exchangeReason(error, code, stage), explain(error, code), status);
+  return failure(stage, exchangeReason(error, code), explain(error, code), status);
 }
 
-function exchangeReason(error: unknown, code: string, stage: ProbeStage): ProbeReason {
-  // Node gives an early FIN in the handshake the code ECONNRESET too, but no system call.
+function exchangeReason(error: unknown, code: string): ProbeReason {
+  // Node gives an early FIN the code ECONNRESET too, but no system call.
   if (code === 'ECONNRESET' && !(error instanceof Error && 'syscall' in error)) return 'closed';
-  if (code === 'UND_ERR_HEADERS_OVERFLOW') return 'headers-too-large';
-  // undici: `closed` and `other side closed`, or `bad response` and `bad upgrade`.
-  if (code === 'UND_ERR_SOCKET') return message(error).startsWith('bad') ? 'protocol' : 'closed';
-  // llhttp at the end of the stream, or a body shorter than its Content-Length.
-  if (code === 'HPE_INVALID_EOF_STATE') return 'closed';
-  if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' && stage === 'body') return 'closed';
+  if (code === 'HPE_HEADER_OVERFLOW') return 'headers-too-large';
   if (code in reasonByErrno) return reasonByErrno[code] ?? 'reset';
   return /^E(?:NET|HOST)/.test(code) ? 'unreachable' : 'protocol';
 }

@@ -1,0 +1,323 @@
+/** The supervisor's side of a module that runs elsewhere: a RunningModule over a carrier, and an eye on whether it still answers. */
+import type { Clock, Timer } from '../core/clock.ts';
+import { formatDuration } from '../core/duration.ts';
+import { describeError, NetstewardError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import type { ModuleHealth, ModuleName, RunningModule, StopReason } from '../core/module.ts';
+import type { Carrier, OpenCarrier } from '../system/carrier.ts';
+import { remoteStopLimit } from './module-server.ts';
+import {
+  errorFrom,
+  type HealthData,
+  healthOf,
+  type ModuleMessage,
+  parseModuleMessage,
+  type SupervisorMessage,
+} from './remote-protocol.ts';
+import { within } from './time-limit.ts';
+
+export interface RemoteOptions {
+  readonly name: ModuleName;
+  readonly open: OpenCarrier;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Of this program: the module's side must be of the same. */
+  readonly version: string;
+  /** Milliseconds between two questions whether the module still answers: each wakes both sides. */
+  readonly pingInterval: number;
+  /** Milliseconds without an answer after which the module is ended; more than the longest that it may work without a pause. */
+  readonly hangLimit: number;
+}
+
+/** Milliseconds that a look at the module's health waits. */
+export const answerLimit = 2000;
+/** Milliseconds after a line of its log at which a module is asked how it is: a burst of lines is one question. */
+const earlyPing = 1000;
+/** Milliseconds after which a module that was asked to stop is ended: the module's side gives up before, and the runner after. */
+const killAfter = remoteStopLimit + 1000;
+/** A hang counts in steps: after a while in which this process was frozen too, one step is over and not all of the limit. */
+const hangSteps = 5;
+
+/** As BoundModule.start: resolves once the module runs; rejects, with nothing of it left, when it does not come to that. */
+export async function startRemote(
+  options: RemoteOptions,
+  config: unknown,
+  signal: AbortSignal,
+): Promise<RunningModule<unknown>> {
+  signal.throwIfAborted();
+  const run = new RemoteRun(options, config);
+  // What could not be stopped in time is told by the log; the caller hears why the start was given up.
+  const onAbort = (): void => void run.stop('restart').catch(() => undefined);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await run.ready;
+    return run;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+interface Settle {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class RemoteRun implements RunningModule<unknown> {
+  readonly ready: Promise<void>;
+  readonly done: Promise<void>;
+  readonly #options: RemoteOptions;
+  readonly #config: unknown;
+  readonly #carrier: Carrier;
+  readonly #gone: Promise<void>;
+  readonly #ready: Settle;
+  readonly #done: Settle;
+  readonly #left: Settle;
+  readonly #reloads = new Map<number, Settle>();
+  /** What waits for an answer to the ping of this id, or to a later one. */
+  #askers: { readonly id: number; readonly tell: () => void }[] = [];
+  #nextId = 1;
+  #health: ModuleHealth = { ready: false, summary: 'starting', warnings: [], detail: undefined };
+  /** The oldest ping without an answer, and when (monotonic) it was sent. */
+  #awaited: { readonly id: number; readonly since: number } | undefined;
+  #nextPing: Timer | undefined;
+  #earlyPing: Timer | undefined;
+  #patience: Timer | undefined;
+  #endLimit: Timer | undefined;
+  #closed = false;
+  /** Why it ended, or has to end: the first reason is the one that counts. */
+  #failure: Error | undefined;
+  #stopFailure: Error | undefined;
+  #stopping: Promise<void> | undefined;
+  #refreshing: Promise<void> | undefined;
+
+  constructor(options: RemoteOptions, config: unknown) {
+    this.#options = options;
+    this.#config = config;
+    [this.ready, this.#ready] = open();
+    [this.done, this.#done] = open();
+    [this.#gone, this.#left] = open();
+    this.#carrier = options.open({
+      message: (message) => this.#receive(message),
+      complaint: (text) => options.log.warn('module-stderr', { module: options.name, text }),
+      closed: (reason) => this.#close(reason),
+    });
+    this.#pingLater();
+  }
+
+  async reload(config: unknown): Promise<void> {
+    if (this.#closed) throw this.#reason();
+    const id = this.#nextId++;
+    const [outcome, settle] = open();
+    this.#send({ type: 'reload', id, config });
+    this.#reloads.set(id, settle);
+    await outcome;
+  }
+
+  /** What the module last said of itself. */
+  health(): ModuleHealth {
+    const silent = this.#awaited === undefined ? 0 : this.#options.clock.monotonic() - this.#awaited.since;
+    if (silent < answerLimit) return this.#health;
+    return { ...this.#health, summary: `${this.#health.summary}; no answer for ${formatDuration(silent)}` };
+  }
+
+  /** Those who ask at the same time get the same answer. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  stop(reason: StopReason): Promise<void> {
+    this.#stopping ??= this.#stop(reason);
+    return this.#stopping;
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#closed || this.#stopping !== undefined) return;
+    const answered = new Promise<void>((tell) => this.#askers.push({ id: this.#ping(true), tell }));
+    await within(this.#options.clock, answerLimit, answered);
+  }
+
+  async #stop(reason: StopReason): Promise<void> {
+    if (this.#closed) return;
+    this.#send({ type: 'stop', reason });
+    this.#endLimit?.cancel();
+    this.#endLimit = this.#options.clock.after(killAfter, () => {
+      this.#stopFailure ??= new NetstewardError('module-killed', `it did not stop within ${formatDuration(killAfter)}`);
+      this.#carrier.kill();
+    });
+    await this.#gone;
+    if (this.#stopFailure !== undefined) throw this.#stopFailure;
+  }
+
+  #receive(data: unknown): void {
+    try {
+      this.#take(parseModuleMessage(data));
+    } catch (error) {
+      this.#condemn(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #take(message: ModuleMessage): void {
+    switch (message.type) {
+      case 'hello':
+        this.#greeted(message.version);
+        break;
+      case 'log':
+        this.#options.log[message.level](message.event, message.fields);
+        if (message.level !== 'debug') this.#pingSoon();
+        break;
+      case 'ready':
+        this.#learn(message.health);
+        this.#ready.resolve();
+        break;
+      case 'refused':
+        this.#failure ??= errorFrom(message.error);
+        // It ends by itself; or else not by itself.
+        this.#endLimit = this.#options.clock.after(killAfter, () => this.#carrier.kill());
+        break;
+      case 'pong':
+        this.#answered(message);
+        break;
+      case 'reloaded':
+        this.#reloaded(message);
+        break;
+      case 'crashed':
+        this.#failure ??= errorFrom(message.error);
+        // stop() then takes away what is left of it.
+        this.#done.reject(this.#failure);
+        this.#tellAskers(this.#nextId);
+        break;
+      case 'stopped':
+        if (message.error !== undefined) this.#stopFailure ??= errorFrom(message.error);
+    }
+  }
+
+  #greeted(version: string): void {
+    if (version !== this.#options.version) {
+      const text = `the program was replaced by version ${version} while version ${this.#options.version} runs`;
+      this.#condemn(new NetstewardError('module-other-version', text, { remedy: 'Restart netsteward.' }));
+    } else if (this.#stopping === undefined) this.#send({ type: 'start', config: this.#config });
+  }
+
+  #reloaded({ id, error, health }: Extract<ModuleMessage, { readonly type: 'reloaded' }>): void {
+    this.#learn(health);
+    const settle = this.#reloads.get(id);
+    this.#reloads.delete(id);
+    if (error === undefined) settle?.resolve();
+    else settle?.reject(errorFrom(error));
+  }
+
+  #answered({ id, health }: Extract<ModuleMessage, { readonly type: 'pong' }>): void {
+    this.#learn(health);
+    if (this.#awaited !== undefined && id >= this.#awaited.id) {
+      this.#awaited = undefined;
+      this.#patience?.cancel();
+    }
+    this.#tellAskers(id);
+  }
+
+  /** All those whose question came no later than this one. */
+  #tellAskers(id: number): void {
+    const told = this.#askers.filter((asker) => asker.id <= id);
+    this.#askers = this.#askers.filter((asker) => asker.id > id);
+    for (const { tell } of told) tell();
+  }
+
+  /** A short answer leaves the whole picture as it was. */
+  #learn(health: HealthData | undefined): void {
+    if (health !== undefined) this.#health = { ...healthOf(health), detail: health.detail ?? this.#health.detail };
+  }
+
+  /** What a module tells its log mostly changes its health. */
+  #pingSoon(): void {
+    this.#earlyPing ??= this.#options.clock.after(earlyPing, () => {
+      this.#earlyPing = undefined;
+      if (this.#awaited === undefined) this.#ping(false);
+    });
+  }
+
+  #pingLater(): void {
+    this.#nextPing = this.#options.clock.after(this.#options.pingInterval, () => {
+      this.#pingLater();
+      if (this.#awaited === undefined) this.#ping(false);
+    });
+  }
+
+  #ping(detail: boolean): number {
+    const { clock } = this.#options;
+    const id = this.#nextId++;
+    this.#send({ type: 'ping', id, detail });
+    if (this.#awaited === undefined) {
+      this.#awaited = { id, since: clock.monotonic() };
+      this.#waitForAnswer(1);
+    }
+    return id;
+  }
+
+  #waitForAnswer(step: number): void {
+    const { clock, hangLimit } = this.#options;
+    this.#patience = clock.after(hangLimit / hangSteps, () => {
+      if (step < hangSteps) this.#waitForAnswer(step + 1);
+      else this.#condemn(new NetstewardError('module-hangs', `it hangs: no answer for ${formatDuration(hangLimit)}`));
+    });
+  }
+
+  /** Ends it at once, for this reason. */
+  #condemn(error: Error): void {
+    this.#failure ??= error;
+    this.#carrier.kill();
+  }
+
+  #close(reason: Error): void {
+    this.#closed = true;
+    this.#nextPing?.cancel();
+    this.#earlyPing?.cancel();
+    this.#patience?.cancel();
+    this.#endLimit?.cancel();
+    const asked = this.#stopping !== undefined;
+    if (this.#failure === undefined && !asked) this.#failure = reason;
+    const error = this.#reason();
+    // Whichever of these has been settled before stays as it is.
+    this.#ready.reject(error);
+    if (this.#failure === undefined) this.#done.resolve();
+    else this.#done.reject(error);
+    for (const settle of this.#reloads.values()) settle.reject(error);
+    this.#reloads.clear();
+    this.#tellAskers(this.#nextId);
+    this.#left.resolve();
+  }
+
+  #reason(): Error {
+    return this.#failure ?? new NetstewardError('module-stopped', `${this.#options.name} has stopped`);
+  }
+
+  /** Throws where `message` cannot cross. */
+  #send(message: SupervisorMessage): void {
+    try {
+      this.#carrier.send(message);
+    } catch (error) {
+      throw new NetstewardError(
+        'config-not-plain',
+        `its configuration cannot leave this thread: ${describeError(error)}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+/** A promise and its ends. Nobody need follow it. */
+function open(): [Promise<void>, Settle] {
+  let settle: Settle = { resolve: () => {}, reject: () => {} };
+  const promise = new Promise<void>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  promise.catch(() => undefined);
+  return [promise, settle];
+}
