@@ -1,6 +1,8 @@
 /** How `netsteward status` shows each module's own picture. */
+import type { CgroupNftDetail } from '../cgroup-nft/index.ts';
 import type { ModuleName } from '../core/module.ts';
 import type { RunningDetail } from '../nbrpc/index.ts';
+import { renderCgroupNft } from './cgroup-nft-view.ts';
 import { renderNbrpc } from './nbrpc-view.ts';
 
 type View = (detail: unknown, now: number) => readonly string[];
@@ -8,6 +10,7 @@ type View = (detail: unknown, now: number) => readonly string[];
 /** One line a module; one without a line shows its summary alone. */
 const views: Partial<Readonly<Record<ModuleName, View>>> = {
   nbrpc: (detail, now) => renderNbrpc(detail as RunningDetail, now),
+  'cgroup-nft': (detail, now) => renderCgroupNft(detail as CgroupNftDetail, now),
 };
 
 /** No lines where the picture is not of the shape that this version knows: then the module's summary has to do. */

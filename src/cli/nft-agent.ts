@@ -1,4 +1,6 @@
 /** `netsteward nft-agent`: the one process that touches nftables, for the supervisor or as a drop-in for nbrpc-policy-nft.py. */
+import { rmSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../core/clock.ts';
 import { describeError, NetstewardError } from '../core/errors.ts';
@@ -86,7 +88,8 @@ async function dropIn(flags: Flags): Promise<ExitCode> {
   const say = (level: 'info' | 'warning', text: string): void => {
     if (level !== 'info' || flags.quiet !== true) printError(`nft-agent: ${level}: ${text}\n`);
   };
-  return serve(flags.socket, flags, { table: { family, name: flags.nftTable }, sets4, sets6, say });
+  // Absolute: a path of digits would be taken for a TCP port.
+  return serve(resolve(flags.socket), flags, { table: { family, name: flags.nftTable }, sets4, sets6, say });
 }
 
 function usage(message: string): NetstewardError {
@@ -95,7 +98,7 @@ function usage(message: string): NetstewardError {
 
 type SocketOptions = import('../system/linux/nft-agent-socket.ts').SocketAgentOptions;
 
-/** Until SIGTERM or SIGINT. */
+/** Until a signal. All of them: a terminal that closes must not leave the socket behind either. */
 async function serve(
   path: string,
   flags: Flags,
@@ -105,8 +108,8 @@ async function serve(
     import('../system/linux/nft-agent-socket.ts'),
     import('../system/linux/nft-open.ts'),
   ]);
-  const stopped = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
+  const stopped = new Promise<void>((stop) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => stop());
   });
   const nft = await openNft();
   try {
@@ -118,9 +121,13 @@ async function serve(
       clock: systemClock,
       print: flags.nftPrint === true ? print : undefined,
     });
+    // Also where the process ends at once, as when the reader of --nft-print has gone.
+    const remove = (): void => rmSync(path, { force: true });
+    process.on('exit', remove);
     sets.say('info', `listening on ${path}`);
     await stopped;
     await server.close();
+    process.off('exit', remove);
     return exitCodes.ok;
   } finally {
     await nft.close();

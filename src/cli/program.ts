@@ -1,6 +1,7 @@
 /** The whole command line: every subcommand, and what they have in common (help, exit codes, did-you-mean). */
 import { Command, CommanderError } from 'commander';
 import { exitCodes } from '../core/exit-codes.ts';
+import { dropInUsage, registerCgroupNft } from './cgroup-nft.ts';
 import { registerCheck } from './check.ts';
 import { registerCompletion } from './completion.ts';
 import { exitCodeOf, failureText } from './failure.ts';
@@ -21,6 +22,8 @@ export function buildProgram(): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'explain a command')
     .showHelpAfterError('(see --help)')
+    // Each level takes its own options: -f means one thing to cgroup-nft and another to cgroup-nft explain.
+    .enablePositionalOptions()
     .configureOutput({ writeOut: print, writeErr: printError })
     .exitOverride()
     .addHelpText(
@@ -29,7 +32,7 @@ export function buildProgram(): Command {
 A first look:
   $ netsteward check -c netsteward.toml --host    is the configuration right, and is the machine fit for it?
   $ netsteward run -c netsteward.toml             keep it true until Ctrl-C
-  $ netsteward status                             in another terminal: what is rerouted, since when, why
+  $ netsteward status                             in another terminal: what it does, since when, why
 
 Exit codes: 0 fine, 1 failed, 64 the command line is wrong, 78 the configuration is wrong.`,
     );
@@ -40,6 +43,7 @@ Exit codes: 0 fine, 1 failed, 64 the command line is wrong, 78 the configuration
   registerReload(program);
   program.commandsGroup('More:');
   registerNbrpc(program);
+  registerCgroupNft(program);
   registerLab(program);
   registerNftAgent(program);
   registerCompletion(program);
@@ -55,7 +59,10 @@ export async function runCli(args: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? exitCodes.ok);
   } catch (error) {
     // Commander has printed its own message already; 0 is --help and --version.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return exitCodes.ok;
+      return error.code === dropInUsage ? exitCodes.failure : exitCodes.usage;
+    }
     printError(failureText(error));
     return exitCodeOf(error);
   }

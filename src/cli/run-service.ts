@@ -32,7 +32,10 @@ export async function runService(source: ConfigSource): Promise<void> {
     pid: process.pid,
     configFile: source.file,
   });
-  const control = await openControlSocket(configuration.control.socket, supervisor);
+  const control = await openControlSocket(configuration.control.socket, {
+    status: () => supervisor.freshStatus(),
+    reload: () => supervisor.reload(),
+  });
   log.info('starting', { version, config: source.file, socket: configuration.control.socket, node: process.version });
   const asked = stopSignal();
   process.on('SIGHUP', () => void supervisor.reload());

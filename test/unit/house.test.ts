@@ -53,7 +53,7 @@ function layerOf(path: string): string {
 }
 
 /** Code that runs as a process of its own and so makes its adapters itself (nft-agent is a child process). */
-const ownProcesses = /^src\/cli\/(compose|nft-agent(-\w+)*)\.ts$/;
+const ownProcesses = /^src\/cli\/(compose(-\w+)*|nft-agent(-\w+)*)\.ts$/;
 
 const mayUseLinux = (path: string): boolean =>
   layerOf(path) === 'linux' || layerOf(path) === 'lab' || ownProcesses.test(path);

@@ -28,7 +28,7 @@ test('--version prints the version of package.json', () => {
 test('every command explains itself with --help, and the service commands with examples and exit codes', () => {
   const main = netsteward(['--help']);
   assert.equal(main.status, 0);
-  for (const name of ['run', 'check', 'status', 'reload', 'nbrpc', 'lab', 'nft-agent', 'completion']) {
+  for (const name of ['run', 'check', 'status', 'reload', 'nbrpc', 'cgroup-nft', 'lab', 'nft-agent', 'completion']) {
     assert.match(main.stdout, new RegExp(`^ {2}${name} `, 'm'));
     const { status, stdout, stderr } = netsteward([name, '--help']);
     assert.deepEqual([status, stderr], [0, '']);

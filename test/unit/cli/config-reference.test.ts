@@ -82,7 +82,7 @@ const sections: readonly Section[] = page
   .split(/^## /m)
   .slice(1)
   .map((text) => {
-    const [, open = '', table = ''] = /^`(\[\[?)([\w.]+)\]\]?`\n/.exec(text) ?? assert.fail(`no table: ${text}`);
+    const [, open = '', table = ''] = /^`(\[\[?)([\w.-]+)\]\]?`\n/.exec(text) ?? assert.fail(`no table: ${text}`);
     const [, example = ''] = /^```toml\n([^`]*)^```$/m.exec(text) ?? assert.fail(`${table} has no example`);
     const rows = [...text.matchAll(/^\| `(\w+)` \| ([^|]*) \| (?:`([^`|]+)`|(required|—)) \| .*\|$/gm)].map(
       ([, key = '', value = '', toml, word = '']) => ({ key, value, fallback: toml ?? word }),
@@ -110,15 +110,24 @@ test('the keys that a parser asks for are found in tables and in arrays of table
   }
 });
 
+/** Without which a module's table is refused. */
+const needed: Readonly<Record<string, ConfigTable>> = {
+  nbrpc: { check_lists: ['/x'] },
+  'cgroup-nft': { group: [{ name: 'any', units: ['any.service'], mark: 1 }] },
+};
+
 /** The configuration of an example with what a whole one needs. */
 function parseExample(section: Section, change: (table: Record<string, unknown>) => void = () => {}): Parsed<unknown> {
   const document = structuredClone(parseToml(section.example, 'example').value) as Record<string, unknown>;
   const [part = ''] = section.table.split('.');
   const whole = part in parts ? part : '';
-  if (whole === 'nbrpc') document.nbrpc = { check_lists: ['/x'], ...(document.nbrpc as object) };
   let table: unknown = document;
   for (const key of section.table.split('.')) table = (table as Record<string, unknown>)[key];
   change((section.array ? (table as unknown[])[0] : table) as Record<string, unknown>);
+  for (const [key, value] of Object.entries(needed[whole] ?? {})) {
+    const own = section.table === whole && section.rows.some((row) => row.key === key);
+    if (!own) document[whole] = { [key]: value, ...(document[whole] as object) };
+  }
   const parse = parts[whole] ?? assert.fail();
   return parse((whole === '' ? document : document[whole]) as ConfigTable);
 }
@@ -176,5 +185,5 @@ test('what is documented as a path may be relative: the module says that it is a
 test('the page names every table of the example configuration', () => {
   const example = readFileSync(join(checkout, 'netsteward.example.toml'), 'utf8');
   const tables = new Set(sections.map(({ table }) => table));
-  for (const [, table = ''] of example.matchAll(/^(?:# )?\[\[?([\w.]+)\]\]?$/gm)) assert.ok(tables.has(table), table);
+  for (const [, table = ''] of example.matchAll(/^(?:# )?\[\[?([\w.-]+)\]\]?$/gm)) assert.ok(tables.has(table), table);
 });

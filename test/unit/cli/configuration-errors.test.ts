@@ -99,7 +99,7 @@ test('a module that this version does not have, and no module at all, are said p
     check(`${good}[dyndns]\n`).stderr,
     /^n\.toml:3:2: dyndns: this version of netsteward does not have this module/,
   );
-  assert.match(check('[log]\n').stderr, /^n\.toml: no module is on: add the table of at least one \(\[nbrpc\]\)\n$/);
+  assert.match(check('[log]\n').stderr, /^n\.toml: no module is on: add the table of at least one \(\[nbrpc\], \[cgroup-nft\]\)\n$/);
   assert.match(check('').stderr, /^n\.toml: no module is on/);
 });
 
