@@ -35,7 +35,7 @@ interface Row {
 
 async function compared(lab: ChecksLab, bundle: Bundle, list: readonly Check[]): Promise<Row> {
   const count = list.length;
-  const passes = count < 1000 ? 6 : 3;
+  const passes = count < 1000 ? 6 : 2;
   const curl = await runCurl(lab, bundle, list, 30);
   const alone = await runAlone(lab, bundle, { checks: list, passes });
   const daemon = await runDaemon(lab, { checks: list, bundle, timeout: 30, passes });

@@ -34,6 +34,11 @@ export const packages = {
     pgrep: 'procps',
     unbound: 'unbound',
     dnsmasq: 'dnsmasq-base',
+    dash: 'dash',
+    tinydns: 'tinydns',
+    gcc: 'gcc',
+    '/usr/include/stdio.h': 'libc6-dev',
+    'systemd-socket-activate': 'systemd',
   },
   // For test/system: containers with systemd as pid 1, and the program in C that runs in them. Root's alone: an
   // ordinary user cannot start them, and is not asked to install what these tests, skipped then, would need.
@@ -42,13 +47,11 @@ export const packages = {
     'systemd-nspawn': 'systemd-container',
     'dbus-daemon': 'dbus',
     debootstrap: 'debootstrap',
-    gcc: 'gcc',
-    '/usr/include/stdio.h': 'libc6-dev',
   },
 };
 
 /** Packages that would start a service of their own, which the tests do not need: it stays off. */
-const services = { unbound: 'unbound.service' };
+const services = { unbound: 'unbound.service', tinydns: 'tinydns.service' };
 const policyFile = '/usr/sbin/policy-rc.d';
 
 export function say(text) {

@@ -1,372 +1,276 @@
-/** Brings every change into the kernel in the order of its haste: new members first, what is dead last; what fails is tried again. */
-import { type Backoff, backoffDelay } from '../core/backoff.ts';
-import type { Clock, Timer } from '../core/clock.ts';
-import { describeError } from '../core/errors.ts';
-import type { Logger } from '../core/log.ts';
-import type { WarningBoard } from '../core/warnings.ts';
-import { refusalOf } from '../system/nft-error.ts';
-import type { Nft, RulesetChange } from '../system/ports.ts';
-import type { CgroupTree, KernelSets } from '../system/unit-ports.ts';
-import { type ChainContent, ChainsSink, type RefusedRule } from './chains-sink.ts';
-import { ElementsSink } from './elements-sink.ts';
-import { GroupsSink } from './groups-sink.ts';
-import { levelOf, setName } from './groups-table.ts';
-import { livingRules } from './living.ts';
-import { type ChainTarget, chainKey, type Selection, type SetTarget, setKey } from './selection.ts';
+/** Sends each change to the keepers of the parts of the ruleset that it touches: groups first, then chains, then sets. */
+import { NetstewardError } from '../core/errors.ts';
+import { isCgroupPath } from '../system/nft-script.ts';
+import type { RulesetChange } from '../system/ports.ts';
+import { ChainKeeper } from './chain-keeper.ts';
+import { markedGroup } from './config.ts';
+import { ElementsKeeper } from './elements-keeper.ts';
+import { GroupsKeeper } from './groups-keeper.ts';
+import type { GroupsSink } from './groups-sink.ts';
+import { type KeeperOptions, type KeeperState, retry, tellFailure } from './keeper.ts';
+import { type InUse, removeLeftovers } from './leftovers.ts';
+import { chainKey, type Selection, setKey } from './selection.ts';
 import type { MemberChanges } from './watch.ts';
+import { WorkLoop } from './work-loop.ts';
 
-/** A dead id matches nothing, ever; a short wait lets a burst of them be taken out at once, and never delays a new member. */
-const deadWait = 50;
-const retry: Backoff = { first: 200, most: 30_000 };
-
-/** What nft says of a cgroup that does not exist (src/datatype.c). */
-const pathFails = 'cgroupv2 path fails';
-
-export interface ApplierOptions {
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly board: WarningBoard;
-  readonly nft: Nft;
-  readonly kernel: KernelSets;
-  readonly tree: CgroupTree;
-  /** Path to id, as they live now. */
-  readonly members: () => ReadonlyMap<string, bigint>;
+export interface ApplierOptions extends Omit<KeeperOptions, 'onQuiet'> {
   /** These cgroups' elements and rules are in the kernel now. */
   readonly onApplied: (paths: Iterable<string>) => void;
 }
 
+const nothing: InUse = { chains: new Map(), sets: new Map() };
+
 export class Applier {
   readonly #options: ApplierOptions;
-  readonly #chains: ChainsSink;
-  readonly #elements: ElementsSink;
+  readonly #keeperOptions: KeeperOptions;
+  readonly #leftovers: WorkLoop;
+  #leftoversDue = false;
+  /** Their tables have to go. */
+  #retired: readonly GroupsKeeper[] = [];
   #selection: Selection;
-  #groups: GroupsSink | undefined;
-  #fresh = new Map<string, Set<string>>();
-  #freshPaths = new Set<string>();
-  #dead = new Set<string>();
-  #deadTimer: Timer | undefined;
-  #deadDue = false;
-  #rebuildGroups = false;
-  #units = new Map<string, Set<string>>();
-  #suspect = new Set<string>();
-  #remake = new Set<string>();
-  #flush = false;
-  #sets = new Set<string>();
-  #missing = new Set<string>();
-  #failures = 0;
-  #retryTimer: Timer | undefined;
-  #work: Promise<void> | undefined;
+  #groups: GroupsKeeper | undefined;
+  #chains = new Map<string, ChainKeeper>();
+  #sets = new Map<string, ElementsKeeper>();
+  /** Members that are not told as applied yet: their keepers are at work. */
+  readonly #fresh = new Set<string>();
+  /** Their keepers wait for something, until what they wait for is another. */
+  readonly #held = new Set<string>();
+  #troubles = '';
   #stopped = false;
 
   constructor(options: ApplierOptions, selection: Selection, tableName: string) {
     this.#options = options;
     this.#selection = selection;
-    this.#chains = new ChainsSink(options.nft, options.kernel);
-    this.#elements = new ElementsSink(options.nft, options.kernel);
-    this.#groups = this.#groupsSink(tableName);
+    this.#keeperOptions = { ...options, onQuiet: () => this.#tellApplied() };
+    this.#leftovers = new WorkLoop({
+      clock: options.clock,
+      retry,
+      due: () => this.#leftoversDue,
+      step: () => this.#removeLeftovers(),
+      onFailed: (error) => {
+        this.#leftoversDue = true;
+        tellFailure(this.#keeperOptions, 'leftovers', error);
+      },
+      onQuiet: () => options.board.clear('units-not-applied', 'leftovers'),
+    });
+    this.#adopt(selection, tableName, false);
   }
 
   get groups(): GroupsSink | undefined {
-    return this.#groups;
+    return this.#groups?.sink;
   }
 
-  /** Chains and sets that the ruleset does not have. */
-  get missing(): ReadonlySet<string> {
-    return this.#missing;
-  }
-
-  /** Everything from the beginning. Rejects with what was refused; what waits for a missing chain or cgroup is no failure. */
+  /**
+   * Everything from the beginning. Rejects with what was refused; what waits for a missing chain or cgroup is no failure, but
+   * with `flush` (`unit-chain-missing`).
+   */
   async first(flush: boolean): Promise<void> {
-    this.#everything(flush);
-    await this.#step();
+    if (flush) this.#mustExist();
+    for (const path of this.#options.members().keys()) this.#fresh.add(path);
+    this.#groups?.remake();
+    for (const keeper of this.#chains.values()) keeper.remake(flush);
+    for (const keeper of this.#sets.values()) keeper.remake();
+    await this.#finish();
   }
 
   /** Other groups and rules. What is no longer wanted goes. Rejects as first(), the old ones then being partly in force. */
   async select(selection: Selection, tableName: string, flush: boolean): Promise<void> {
-    await this.#work;
-    const before = this.#selection;
-    const groups = this.#groups;
+    const before = this.#groups;
+    const dropped = [...this.#chains, ...this.#sets];
     this.#selection = selection;
-    if (groups?.table.name !== tableName) await groups?.release('flush');
-    this.#groups = this.#groupsSink(tableName, groups);
-    if (this.#groups === undefined) await groups?.release('flush');
-    for (const [key, { table, chain }] of before.chains) {
-      if (!selection.chains.has(key)) await this.#chains.remove(table, chain);
+    this.#adopt(selection, tableName, flush);
+    for (const path of this.#options.members().keys()) this.#fresh.add(path);
+    for (const [key, keeper] of dropped) {
+      if (this.#chains.get(key) !== keeper && this.#sets.get(key) !== keeper) await keeper.stop();
     }
-    for (const [key, target] of before.sets) if (!selection.sets.has(key)) await this.#elements.remove(target);
-    await this.first(flush);
+    try {
+      await this.#finish();
+    } catch (error) {
+      if (before !== this.#groups) this.#retire(this.#groups);
+      this.#groups = before;
+      throw error;
+    }
+    if (before !== this.#groups) this.#retire(before);
+    await this.#leftovers.finish().catch(() => undefined);
   }
 
   /** Applies all again, as after a reload of the ruleset. */
   again(flush: boolean): void {
-    this.#everything(flush);
-    this.#go();
+    this.#groups?.compare();
+    for (const keeper of this.#chains.values()) keeper.remake(flush);
+    for (const keeper of this.#sets.values()) keeper.remake();
+    this.#wake();
   }
 
   cgroups({ appeared, gone }: MemberChanges): void {
-    for (const { path } of gone) {
-      const { groups, statements } = this.#selection.touchedBy(path);
-      for (const group of groups) this.#dead.add(setName(group, levelOf(path)));
-      for (const statement of statements) {
-        if (statement.kind === 'rule') this.#touchUnit(chainKey(statement), statement.unit);
-        else this.#sets.add(setKey(statement));
+    for (const member of gone) {
+      this.#groups?.gone(member);
+      for (const statement of this.#selection.touchedBy(member.path).statements) {
+        if (statement.kind === 'rule') this.#chains.get(chainKey(statement))?.touch(statement.unit);
+        else this.#sets.get(setKey(statement))?.gone(member);
       }
-      this.#freshPaths.delete(path);
-      for (const group of groups) this.#fresh.get(group)?.delete(path);
+      this.#fresh.delete(member.path);
+      this.#held.delete(member.path);
     }
-    for (const { path } of appeared) {
-      const { groups, statements } = this.#selection.touchedBy(path);
-      for (const group of groups) this.#fresh.set(group, (this.#fresh.get(group) ?? new Set()).add(path));
-      for (const statement of statements) {
-        if (statement.kind === 'rule') this.#touchUnit(chainKey(statement), statement.unit);
-        else this.#sets.add(setKey(statement));
+    for (const member of appeared) {
+      this.#groups?.appeared(member);
+      for (const statement of this.#selection.touchedBy(member.path).statements) {
+        if (statement.kind === 'rule') this.#chains.get(chainKey(statement))?.touch(statement.unit);
+        else this.#sets.get(setKey(statement))?.appeared(member);
       }
-      this.#freshPaths.add(path);
+      this.#fresh.add(member.path);
     }
-    if (this.#dead.size > 0 && !this.#deadDue) {
-      this.#deadTimer ??= this.#options.clock.after(deadWait, () => {
-        this.#deadTimer = undefined;
-        this.#deadDue = true;
-        this.#go();
-      });
-    }
-    this.#go();
+    this.#wake();
   }
 
-  /** A job of this trigger unit was done or begins: its rules are resolved anew. */
+  /** A job of this unit was done or begins: rules that it triggers are resolved anew. */
   unit(unit: string): void {
-    for (const [key, target] of this.#selection.chains) if (target.units.has(unit)) this.#touchUnit(key, unit);
-    for (const [key, { elements }] of this.#selection.sets) {
-      if (elements.some((element) => element.unit === unit)) this.#sets.add(key);
+    for (const trigger of this.#selection.triggersOf(unit)) {
+      for (const keeper of this.#chains.values()) keeper.touch(trigger);
+      for (const keeper of this.#sets.values()) keeper.touch(trigger);
     }
-    this.#go();
+    this.#wake();
   }
 
   /** Others have changed the ruleset. */
   ruleset({ tables, sets }: RulesetChange): void {
     const touched = (table: string): boolean => tables === '*' || tables.has(table);
-    if (this.#groups?.openToOthers === true && touched(this.#groups.table.name)) this.#rebuildGroups = true;
-    for (const [key, { table }] of this.#selection.chains) if (touched(table.name)) this.#suspect.add(key);
+    if (this.#groups !== undefined && touched(this.#groups.sink.table.name)) this.#groups.suspect();
+    for (const [key, { table }] of this.#selection.chains) if (touched(table.name)) this.#chains.get(key)?.suspect();
     for (const [key, { table, set }] of this.#selection.sets) {
-      if (touched(table.name) && (sets === '*' || sets.size === 0 || sets.has(set))) this.#sets.add(key);
+      if (touched(table.name) && (sets === '*' || sets.size === 0 || sets.has(set))) this.#sets.get(key)?.suspect();
     }
-    this.#go();
   }
 
-  /** The socket is gone and the own table with it. */
+  /** The socket of `nft` is gone, and a table that belonged to it. */
   lost(): void {
-    this.#everything(false);
-    this.#go();
+    this.#groups?.remake();
+    this.#groups?.wake();
+    this.ruleset({ portIds: new Set(), tables: '*', sets: '*' });
   }
 
-  /** Resolves when nothing is under way any more. */
+  /** Resolves when nothing is under way any more. Rejects with what cannot be taken away. */
   async stop(mode: 'keep' | 'flush'): Promise<void> {
     this.#stopped = true;
-    this.#deadTimer?.cancel();
-    this.#retryTimer?.cancel();
-    await this.#work;
-    await this.#groups?.release(mode);
-    if (mode === 'keep') return;
-    for (const { table, chain } of this.#selection.chains.values()) await this.#chains.remove(table, chain);
-    for (const target of this.#selection.sets.values()) await this.#elements.remove(target);
+    await this.#leftovers.stop();
+    for (const groups of this.#retired) await groups.stop('flush').catch(() => undefined);
+    for (const keeper of [...this.#chains.values(), ...this.#sets.values()]) await keeper.stop();
+    const groups = this.#groups?.stop(mode);
+    if (mode === 'flush') await removeLeftovers(this.#options, nothing);
+    await groups;
   }
 
-  #groupsSink(tableName: string, before?: GroupsSink): GroupsSink | undefined {
-    const { groups } = this.#selection;
-    if (groups.length === 0) return undefined;
-    const { nft, tree } = this.#options;
-    if (before?.table.name === tableName) {
-      before.configure(groups);
-      return before;
+  /** Keepers for this selection, of which those that there are go on. */
+  #adopt(selection: Selection, tableName: string, flush: boolean): void {
+    const groups = selection.groups.map(markedGroup);
+    const groupsOf = (path: string): readonly string[] => this.#selection.groupsOf(path);
+    if (groups.length === 0) this.#groups = undefined;
+    else if (this.#groups?.sink.table.name === tableName) this.#groups.configure(groups);
+    else {
+      this.#groups = new GroupsKeeper(this.#keeperOptions, tableName, groups, groupsOf);
+      this.#groups.remake();
     }
-    return new GroupsSink(nft, tableName, groups, (path) => tree.id(path) !== undefined);
+    const [chains, sets] = [this.#chains, this.#sets];
+    this.#chains = new Map();
+    this.#sets = new Map();
+    for (const [key, target] of selection.chains) {
+      const keeper = chains.get(key) ?? new ChainKeeper(this.#keeperOptions, target);
+      keeper.configure(target, flush);
+      this.#chains.set(key, keeper);
+    }
+    for (const [key, target] of selection.sets) {
+      const keeper = sets.get(key) ?? new ElementsKeeper(this.#keeperOptions, target);
+      keeper.configure(target);
+      this.#sets.set(key, keeper);
+    }
   }
 
-  #everything(flush: boolean): void {
-    this.#rebuildGroups = this.#groups !== undefined;
-    this.#remake = new Set(this.#selection.chains.keys());
-    this.#sets = new Set(this.#selection.sets.keys());
-    this.#flush ||= flush;
-    for (const path of this.#options.members().keys()) this.#freshPaths.add(path);
-  }
-
-  #touchUnit(key: string, unit: string): void {
-    this.#units.set(key, (this.#units.get(key) ?? new Set()).add(unit));
-  }
-
-  #go(): void {
-    if (this.#stopped || this.#work !== undefined) return;
-    // Synchronous up to the first transaction: in-process, a new member is in the kernel before anything else runs.
-    this.#work = this.#run().finally(() => {
-      this.#work = undefined;
-      if (this.#waiting()) this.#go();
+  #mustExist(): void {
+    const missing = [...this.#chains].filter(([, keeper]) => !keeper.exists()).map(([key]) => key);
+    if (missing.length === 0) return;
+    throw new NetstewardError('unit-chain-missing', `there is no chain ${missing.join(', nor ')} to be flushed`, {
+      remedy: 'Load the ruleset that defines it before netsteward starts, or leave out --flush.',
     });
   }
 
-  #waiting(): boolean {
-    if (this.#stopped || this.#retryTimer !== undefined) return false;
-    const urgent = this.#fresh.size + this.#units.size + this.#suspect.size + this.#remake.size + this.#sets.size;
-    return urgent > 0 || this.#rebuildGroups || (this.#deadDue && this.#dead.size > 0);
+  /** Does all that is due, one keeper after the other. Rejects with the first failure, after all have been tried. */
+  async #finish(): Promise<void> {
+    const failures: unknown[] = [];
+    const keepers = [...(this.#groups === undefined ? [] : [this.#groups]), ...this.#chains.values(), ...this.#sets.values()];
+    for (const keeper of keepers) await keeper.finish().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+    this.#leftoversDue = true;
+    // Of what fails there is a warning, and another try.
+    await this.#leftovers.finish().catch(() => undefined);
+    this.#tellApplied();
   }
 
-  async #run(): Promise<void> {
-    const { board, clock } = this.#options;
-    this.#retryTimer?.cancel();
-    this.#retryTimer = undefined;
-    try {
-      while (!this.#stopped && this.#waiting()) await this.#step();
-      this.#failures = 0;
-      board.clear('units-not-applied', '');
-    } catch (error) {
-      // Whatever it was, the next try makes all anew.
-      this.#everything(false);
-      this.#failures += 1;
-      board.raise('units-not-applied', '', { reason: describeError(error) });
-      this.#retryTimer = clock.after(backoffDelay(this.#failures, retry), () => {
-        this.#retryTimer = undefined;
-        this.#go();
-      });
-    }
-  }
-
-  async #step(): Promise<void> {
-    const paths = this.#freshPaths;
-    this.#freshPaths = new Set();
-    await this.#applyGroups();
-    await this.#applyUnits();
-    await this.#applyChains();
-    await this.#applySets();
-    if (paths.size > 0) this.#options.onApplied(paths);
-    await this.#applyDead();
-  }
-
-  async #applyGroups(): Promise<void> {
-    const groups = this.#groups;
-    const fresh = this.#fresh;
-    this.#fresh = new Map();
+  #retire(groups: GroupsKeeper | undefined): void {
     if (groups === undefined) return;
-    if (this.#rebuildGroups) {
-      this.#rebuildGroups = false;
-      this.#dead.clear();
-      return groups.make(this.#groupMembers());
-    }
-    if (fresh.size === 0) return;
-    try {
-      await groups.add(fresh);
-    } catch (error) {
-      if (refusalOf(error) !== 'missing') throw error;
-      await groups.make(this.#groupMembers());
-    }
+    this.#retired = [...this.#retired, groups];
+    this.#leftoversDue = true;
+    this.#leftovers.wake();
   }
 
-  async #applyDead(): Promise<void> {
-    if (!this.#deadDue) return;
-    const dead = this.#dead;
-    this.#dead = new Set();
-    this.#deadDue = false;
-    if (dead.size > 0) await this.#groups?.refill(this.#groupMembers(), dead);
+  async #removeLeftovers(): Promise<void> {
+    this.#leftoversDue = false;
+    for (const groups of this.#retired) {
+      await groups.stop('flush');
+      this.#retired = this.#retired.filter((each) => each !== groups);
+    }
+    await removeLeftovers(this.#options, this.#selection);
   }
 
-  #groupMembers(): ReadonlyMap<string, ReadonlySet<string>> {
-    const members = new Map(this.#selection.groups.map(({ name }) => [name, new Set<string>()]));
-    for (const path of this.#options.members().keys()) {
-      for (const group of this.#selection.groupsOf(path)) members.get(group)?.add(path);
-    }
-    return members;
+  #wake(): void {
+    if (this.#stopped) return;
+    this.#groups?.wake();
+    for (const keeper of this.#chains.values()) keeper.wake();
+    for (const keeper of this.#sets.values()) keeper.wake();
   }
 
-  async #applyUnits(): Promise<void> {
-    const units = this.#units;
-    this.#units = new Map();
-    for (const [key, names] of units) {
-      const target = this.#selection.chains.get(key);
-      if (target === undefined || this.#remake.has(key) || this.#missing.has(key)) continue;
-      try {
-        this.#tellRefused(target, await this.#chains.replace(this.#content(target, names), [...names]), names);
-      } catch (error) {
-        if (refusalOf(error) !== 'missing') throw error;
-        // Others have taken our chains away; the notification of it may come later.
-        this.#remake.add(key);
-      }
+  #tellApplied(): void {
+    const troubles = this.#troubled();
+    if (troubles !== this.#troubles) {
+      this.#troubles = troubles;
+      for (const path of this.#held) this.#fresh.add(path);
+      this.#held.clear();
     }
+    const applied: string[] = [];
+    for (const path of this.#fresh) {
+      const state = this.#stateOf(path);
+      if (state === 'busy') continue;
+      this.#fresh.delete(path);
+      if (state === 'done') applied.push(path);
+      else this.#held.add(path);
+    }
+    if (applied.length > 0) this.#options.onApplied(applied);
   }
 
-  async #applyChains(): Promise<void> {
-    const [suspect, remake, flush] = [this.#suspect, this.#remake, this.#flush];
-    [this.#suspect, this.#remake, this.#flush] = [new Set(), new Set(), false];
-    for (const key of new Set([...remake, ...suspect])) {
-      const target = this.#selection.chains.get(key);
-      if (target === undefined) continue;
-      const content = this.#content(target, target.units.keys());
-      if (!remake.has(key) && (await this.#chains.stands(content))) continue;
-      const outcome = await this.#chains.make(content, flush);
-      const [name] = [`${target.table.family} ${target.table.name} ${target.chain}`];
-      if (outcome.kind === 'missing-chain') {
-        this.#missing.add(key);
-        this.#options.board.raise('unit-chain-missing', key, { chain: name, units: String(target.units.size) });
-        continue;
-      }
-      this.#missing.delete(key);
-      this.#options.board.clear('unit-chain-missing', key);
-      this.#options.log.debug('unit-rules-applied', { chain: name, units: target.units.size });
-      this.#tellRefused(target, outcome.refused, target.units.keys());
-    }
+  /** What all that names this cgroup has come to; of some that are in force and some that wait, the former count. */
+  #stateOf(path: string): KeeperState {
+    const { groups, statements } = this.#selection.touchedBy(path);
+    // nft cannot say its name (nft-text.ts).
+    if (!isCgroupPath(path)) return 'missing';
+    const states = new Set<KeeperState | undefined>([
+      ...groups.map(() => this.#groups?.state),
+      ...statements.map((statement) =>
+        statement.kind === 'rule'
+          ? this.#chains.get(chainKey(statement))?.stateOf(statement.unit)
+          : this.#sets.get(setKey(statement))?.state,
+      ),
+    ]);
+    if (states.has('busy')) return 'busy';
+    return states.has('done') ? 'done' : 'missing';
   }
 
-  #content({ table, chain, units }: ChainTarget, names: Iterable<string>): ChainContent {
-    const members = this.#options.members();
-    const living = new Map([...names].map((unit) => [unit, livingRules(units.get(unit) ?? [], members)]));
-    return { table, chain, units: living };
-  }
-
-  async #applySets(): Promise<void> {
-    const sets = this.#sets;
-    this.#sets = new Set();
-    for (const key of sets) {
-      const target = this.#selection.sets.get(key);
-      if (target === undefined) continue;
-      const found = await this.#held(target);
-      if (found === undefined) continue;
-      if (found) {
-        this.#missing.delete(key);
-        this.#options.board.clear('unit-chain-missing', key);
-      } else {
-        this.#missing.add(key);
-        const units = String(new Set(target.elements.map(({ unit }) => unit)).size);
-        this.#options.board.raise('unit-chain-missing', key, { chain: `set ${key}`, units });
-      }
-    }
-  }
-
-  /** Whether there is such a set; undefined when one of the cgroups was gone: the notification of it brings us back here. */
-  async #held(target: SetTarget): Promise<boolean | undefined> {
-    try {
-      return await this.#elements.hold(target, this.#options.members());
-    } catch (error) {
-      if (describeError(error).includes(pathFails)) return undefined;
-      throw error;
-    }
-  }
-
-  #tellRefused(target: ChainTarget, refused: readonly RefusedRule[], units: Iterable<string>): void {
-    const { board, log } = this.#options;
-    const bad = new Map<string, RefusedRule>();
-    for (const one of refused) {
-      // A cgroup that was there a moment ago: no fault of the rule (contracts/cgroup-nft.md, "Actions").
-      if (one.reason.includes(pathFails))
-        log.debug('unit-rule-without-cgroup', { unit: one.unit, rule: one.rule.origin });
-      else bad.set(one.unit, one);
-    }
-    for (const unit of units) {
-      const subject = `${target.key} ${unit}`;
-      const one = bad.get(unit);
-      if (one === undefined) board.clear('unit-rule-refused', subject);
-      else
-        board.raise('unit-rule-refused', subject, {
-          unit,
-          rule: `${one.rule.origin}: ${one.rule.statement}`,
-          reason: one.reason,
-        });
-    }
+  #troubled(): string {
+    const states = [
+      ['', this.#groups?.state] as const,
+      ...[...this.#chains].map(([key, keeper]) => [key, keeper.trouble] as const),
+      ...[...this.#sets].map(([key, keeper]) => [key, keeper.state] as const),
+    ];
+    return states
+      .filter(([, state]) => state === 'failing' || state === 'missing')
+      .join('\n');
   }
 }

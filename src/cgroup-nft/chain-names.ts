@@ -1,7 +1,7 @@
-/** Names of the chains of our own that stand beside a chain of the administrator (pure). */
+/** Names and comments of the chains of our own that stand beside a chain of the administrator (pure). */
 import { createHash } from 'node:crypto';
 
-export const chainPrefix = 'netsteward-';
+const chainPrefix = 'netsteward-';
 
 // NFT_CHAIN_MAXNAMELEN of linux/netfilter/nf_tables.h is 128, with the final NUL.
 const longest = 127;
@@ -16,6 +16,19 @@ export function unitsChain(chain: string): string {
 export function unitChain(chain: string, unit: string): string {
   const key = `${chain} ${unit}`;
   return shortened(`${chainPrefix}${chain}-${unit.replace(/[^A-Za-z0-9_.-]/g, '_')}-${digest(key)}`, key);
+}
+
+export function frameComment(chain: string): string {
+  return `rules of units for the chain ${chain}`;
+}
+
+export function unitComment(unit: string, chain: string): string {
+  return `rules of ${unit} for the chain ${chain}`;
+}
+
+/** Whether a chain is one of ours, of whatever configuration: an earlier run may have left it. */
+export function isOwnChain(name: string, comment: string | undefined): boolean {
+  return name.startsWith(chainPrefix) && comment !== undefined && comment.startsWith('rules of ');
 }
 
 /** Readable as far as there is room; the digest keeps apart what is cut. */

@@ -1,53 +1,112 @@
-/** Keeps the elements of units in the administrator's sets: what lives is added, what was ours and is dead is taken out by its id. */
-import { nftScript } from '../system/nft-script.ts';
+/** Elements of units in one set of the administrator's: each bears a comment of ours, so that none of his is ever taken for one. */
+import { createHash } from 'node:crypto';
+import { type NftTable, nftScript } from '../system/nft-script.ts';
 import type { Nft } from '../system/ports.ts';
-import type { KernelSets } from '../system/unit-ports.ts';
-import { livingReferences } from './living.ts';
-import type { SetTarget } from './selection.ts';
+import type { KernelRuleset } from '../system/unit-ports.ts';
+import { applyParts } from './apply-parts.ts';
+import { type Members, livingReferences } from './living.ts';
+import { tokenize } from './nft-tokens.ts';
+import type { UnitElement } from './rule.ts';
+import { sift } from './sift.ts';
 import { expandStatement } from './statement.ts';
+
+/** An element as it shall be in the kernel now. */
+export interface LivingElement {
+  /** As nft takes it, with our comment. */
+  readonly text: string;
+  /** What tells it from others of the set, of this run or another one. */
+  readonly comment: string;
+  /** The cgroup's path, and its id as far as is known here. */
+  readonly path: string;
+  readonly id: bigint;
+  /** Which it comes from. */
+  readonly from: UnitElement;
+}
+
+const ownComment = /^netsteward [0-9a-f]{12}$/;
+
+export function isOwnComment(comment: string | undefined): boolean {
+  return comment !== undefined && ownComment.test(comment);
+}
+
+/** What these elements want in the set while these cgroups live. Of two with the same text the first counts (pure). */
+export function livingElements(elements: readonly UnitElement[], members: Members): readonly LivingElement[] {
+  const found = new Map<string, LivingElement>();
+  for (const from of elements) {
+    for (const text of expandStatement(from, livingReferences(from, members))) {
+      // The path comes first, in quotes.
+      const path = text.slice(1, text.indexOf('"', 1));
+      const comment = `netsteward ${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
+      const id = members.get(path);
+      if (id !== undefined && !found.has(text)) {
+        found.set(text, { text: withComment(text, comment), comment, path, id, from });
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+/** Before the data of a map, and behind all other options. An element with a comment of the administrator's keeps that. */
+function withComment(text: string, comment: string): string {
+  const read = tokenize(text);
+  if (!read.ok || read.tokens.some(({ kind, text: word }) => kind === 'word' && word === 'comment')) return text;
+  const colon = read.tokens.find(({ kind }) => kind === 'colon');
+  if (colon === undefined) return `${text} comment "${comment}"`;
+  return `${text.slice(0, colon.start).trimEnd()} comment "${comment}" ${text.slice(colon.start)}`;
+}
 
 export class ElementsSink {
   readonly #nft: Nft;
-  readonly #kernel: Pick<KernelSets, 'cgroups' | 'removeCgroups'>;
-  /** By the target's key: the ids that we have put in. */
-  readonly #held = new Map<string, Set<bigint>>();
+  readonly #kernel: KernelRuleset;
+  readonly #table: NftTable;
+  readonly #set: string;
 
-  constructor(nft: Nft, kernel: Pick<KernelSets, 'cgroups' | 'removeCgroups'>) {
+  constructor(nft: Nft, kernel: KernelRuleset, table: NftTable, set: string) {
     this.#nft = nft;
     this.#kernel = kernel;
+    this.#table = table;
+    this.#set = set;
   }
 
-  /** False when there is no such set. Rejects with NftError: `missing` when a cgroup is gone by now, which its own notification will tell. */
-  async hold(target: SetTarget, members: ReadonlyMap<string, bigint>): Promise<boolean> {
-    const { key, table, set } = target;
-    const found = this.#kernel.cgroups(table, set);
-    if (found === undefined) return false;
-    const wanted = new Set<bigint>();
-    const missing: string[] = [];
-    for (const element of target.elements) {
-      const living = livingReferences(element, members);
-      const fresh = living.map((paths) => paths.filter((path) => !found.has(members.get(path) ?? 0n)));
-      missing.push(...expandStatement(element, fresh));
-      for (const path of living.flat()) wanted.add(members.get(path) ?? 0n);
-    }
-    const held = this.#held.get(key) ?? new Set<bigint>();
-    const dead = [...held].filter((id) => !wanted.has(id) && found.has(id));
-    this.#kernel.removeCgroups(table, set, dead);
-    await this.#nft.apply(nftScript({ op: 'add-members', table, set, members: [...new Set(missing)] }));
-    this.#held.set(key, wanted);
-    return true;
+  /** Whether there is such a set. Throws NftError. */
+  exists(): boolean {
+    const { family, name } = this.#table;
+    return this.#kernel
+      .sets()
+      .some((one) => one.name === this.#set && one.table.family === family && one.table.name === name);
   }
 
-  /** Takes out what we have put in. */
-  async remove({ key, table, set }: SetTarget): Promise<void> {
-    const found = this.#kernel.cgroups(table, set);
-    const held = this.#held.get(key) ?? new Set<bigint>();
-    this.#held.delete(key);
-    if (found !== undefined)
-      this.#kernel.removeCgroups(
-        table,
-        set,
-        [...held].filter((id) => found.has(id)),
-      );
+  /** In one transaction; what is there already stays as it is. Rejects with NftError. */
+  async add(elements: readonly LivingElement[]): Promise<void> {
+    const members = elements.map(({ text }) => text);
+    await applyParts(this.#nft, [{ op: 'add-members', table: this.#table, set: this.#set, members }]);
+  }
+
+  /** Those that nft takes, tried in its check mode. */
+  accepted(
+    elements: readonly LivingElement[],
+    refused: (element: LivingElement, error: unknown) => void,
+  ): Promise<readonly LivingElement[]> {
+    const check = (some: readonly LivingElement[]): Promise<void> => {
+      const members = some.map(({ text }) => text);
+      return this.#nft.check(nftScript({ op: 'add-members', table: this.#table, set: this.#set, members }));
+    };
+    return sift(elements, check, refused);
+  }
+
+  /** Takes out what is ours and not wanted (any more). Gives what is wanted and not there; undefined when there is no such set. Throws NftError. */
+  tidy(wanted: readonly LivingElement[]): readonly LivingElement[] | undefined {
+    const found = this.#kernel.elements(this.#table, this.#set);
+    if (found === undefined) return undefined;
+    const ids = new Map(wanted.map(({ comment, id }) => [comment, id]));
+    const there = new Set<string>();
+    const surplus = found.filter(({ comment, id }) => {
+      if (comment === undefined || !isOwnComment(comment)) return false;
+      if (ids.get(comment) !== id) return true;
+      there.add(comment);
+      return false;
+    });
+    this.#kernel.removeElements(this.#table, this.#set, surplus);
+    return wanted.filter(({ comment }) => !there.has(comment));
   }
 }

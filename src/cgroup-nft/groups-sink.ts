@@ -1,38 +1,51 @@
-/** Keeps the own table's sets at the living members of each group: what is new goes in at once, what is dead soon after. */
+/** The own table in the kernel: made in one transaction, its members added as they come and taken out when they are gone. */
 import { refusalOf } from '../system/nft-error.ts';
 import { isCgroupPath, type NftOperation, type NftTable, nftScript } from '../system/nft-script.ts';
-import { type OwnNames, restOfTable, tableOwned } from '../system/own-table-rest.ts';
+import { deletionOf, type OwnNames, tableOwned } from '../system/own-table-rest.ts';
 import type { Nft } from '../system/ports.ts';
 import { TableOwnership } from '../system/table-ownership.ts';
+import type { KernelRuleset } from '../system/unit-ports.ts';
+import { applyParts } from './apply-parts.ts';
 import {
   chainNames,
+  chainsOf,
+  deepest,
   isSetName,
   layoutOperations,
   levelOf,
   levelOperations,
   type MarkedGroup,
+  partsOfSetName,
   setName,
 } from './groups-table.ts';
 
-/** Paths by group name. */
-export type GroupMembers = ReadonlyMap<string, ReadonlySet<string>>;
+/** By group name: path to id. */
+export type GroupMembers = ReadonlyMap<string, ReadonlyMap<string, bigint>>;
+/** By set name. */
+type SetMembers = ReadonlyMap<string, ReadonlyMap<string, bigint>>;
 
 const own: OwnNames = { chain: (name) => chainNames.includes(name), set: isSetName, key: 'cgroup-nft.table.name' };
 
+export interface GroupsSinkOptions {
+  readonly nft: Nft;
+  readonly kernel: KernelRuleset;
+  /** Whether what `kernel` changes goes over the socket of `nft`. */
+  readonly shared: boolean;
+  /** Whether there is a cgroup of this path now. */
+  readonly exists: (path: string) => boolean;
+}
+
 export class GroupsSink {
   readonly table: NftTable;
-  readonly #nft: Nft;
-  readonly #exists: (path: string) => boolean;
+  readonly #options: GroupsSinkOptions;
   #groups: ReadonlyMap<string, MarkedGroup> = new Map();
   readonly #ownership = new TableOwnership();
   #made = false;
-  /** Set name to the paths that the kernel was told of. */
-  #held = new Map<string, Set<string>>();
+  /** By set name: path to id, as the kernel was told. */
+  #held = new Map<string, Map<string, bigint>>();
 
-  /** `exists`: whether there is a cgroup of this path now. */
-  constructor(nft: Nft, tableName: string, groups: readonly MarkedGroup[], exists: (path: string) => boolean) {
-    this.#nft = nft;
-    this.#exists = exists;
+  constructor(options: GroupsSinkOptions, tableName: string, groups: readonly MarkedGroup[]) {
+    this.#options = options;
     this.table = { family: 'inet', name: tableName };
     this.configure(groups);
   }
@@ -40,6 +53,10 @@ export class GroupsSink {
   /** Other groups, which the next make() brings in. */
   configure(groups: readonly MarkedGroup[]): void {
     this.#groups = new Map(groups.map((group) => [group.name, group]));
+  }
+
+  get groups(): readonly MarkedGroup[] {
+    return [...this.#groups.values()];
   }
 
   get kind() {
@@ -56,8 +73,7 @@ export class GroupsSink {
     return this.kind === 'plain';
   }
 
-  /** By set name. */
-  get held(): ReadonlyMap<string, ReadonlySet<string>> {
+  get held(): SetMembers {
     return this.#held;
   }
 
@@ -66,106 +82,172 @@ export class GroupsSink {
    * `table-owned`. Members whose cgroup is gone by now are left out.
    */
   async make(members: GroupMembers): Promise<void> {
-    const rest = await restOfTable(this.#nft, this.table, own);
-    await this.#withoutVanished(members, (living) =>
+    const rest = this.#rest();
+    await this.#withoutVanished(setsOf(members), (sets) =>
       this.#ownership.make(async (flags) => {
-        const held = setsOf(living);
-        const layout = layoutOperations(this.table, flags, [...this.#groups.values()]);
+        const layout = layoutOperations(this.table, flags, this.groups);
+        const content = [...sets].flatMap(([set, paths]) => [...this.#levelOf(set), this.#added(set, paths)]);
         try {
-          await this.#nft.apply(nftScript(...rest, ...layout, ...this.#contentOperations(held)));
+          await applyParts(this.#options.nft, [...rest, ...layout, ...content]);
         } catch (error) {
           if (refusalOf(error) === 'not-permitted' && rest.length > 0) throw tableOwned(this.table, error);
           throw error;
         }
-        this.#held = held;
+        this.#held = new Map([...sets].map(([set, paths]) => [set, new Map(paths)]));
         this.#made = true;
       }),
     );
+    if (this.#writable) this.#compareIds();
   }
 
-  /** One transaction; cgroups that are gone by now are passed over. Rejects with NftError. */
+  /** One transaction; cgroups that are gone by now are passed over. Rejects with NftError: `missing` when the table is gone. */
   async add(members: GroupMembers): Promise<void> {
-    await this.#withoutVanished(members, async (living) => {
-      const sets = setsOf(living);
-      const operations = [...sets].flatMap(([set, paths]): readonly NftOperation[] => [
+    const sets = setsOf(members);
+    const [known, fresh] = [new Map<string, ReadonlyMap<string, bigint>>(), new Map<string, ReadonlyMap<string, bigint>>()];
+    for (const [set, paths] of sets) (this.#held.has(set) && this.#writable ? known : fresh).set(set, paths);
+    const { table } = this;
+    for (const [set, paths] of known) this.#options.kernel.addCgroups(table, set, [...paths.values()]);
+    this.#hold(known);
+    if (fresh.size === 0) return;
+    await this.#withoutVanished(fresh, async (living) => {
+      const operations = [...living].flatMap(([set, paths]): readonly NftOperation[] => [
         ...(this.#held.has(set) ? [] : this.#levelOf(set)),
-        { op: 'add-cgroups', table: this.table, set, paths: [...paths] },
+        this.#added(set, paths),
       ]);
-      await this.#nft.apply(nftScript(...operations));
-      for (const [set, paths] of sets) {
-        const held = this.#held.get(set) ?? new Set();
-        for (const path of paths) held.add(path);
-        this.#held.set(set, held);
-      }
+      await applyParts(this.#options.nft, operations);
+      this.#hold(living);
     });
   }
 
   /**
-   * Takes out what is not in `members`, and dead ids of what is: nft can delete a cgroup by a living path only, so the sets
-   * concerned are emptied and filled in one transaction. `sets`: names of those where something has died.
+   * Takes out what is dead. By its id where that is possible; nft's text can name a living path only, so then the sets
+   * concerned are emptied and filled with `members` in one transaction. Rejects with NftError.
    */
-  async refill(members: GroupMembers, sets: ReadonlySet<string>): Promise<void> {
-    await this.#withoutVanished(members, async (living) => {
-      const wanted = setsOf(living);
-      const operations = [...sets]
-        .filter((set) => this.#held.has(set))
-        .flatMap((set): readonly NftOperation[] => [
-          { op: 'flush-set', table: this.table, set },
-          { op: 'add-cgroups', table: this.table, set, paths: [...(wanted.get(set) ?? [])] },
-        ]);
-      await this.#nft.apply(nftScript(...operations));
-      for (const set of sets) if (this.#held.has(set)) this.#held.set(set, wanted.get(set) ?? new Set());
+  async remove(dead: ReadonlyMap<string, ReadonlySet<bigint>>, members: () => GroupMembers): Promise<void> {
+    for (const [set, ids] of dead) {
+      const held = this.#held.get(set) ?? new Map<string, bigint>();
+      for (const [path, id] of held) if (ids.has(id)) held.delete(path);
+      if (this.#writable) this.#options.kernel.removeCgroups(this.table, set, [...ids]);
+    }
+    if (this.#writable) return;
+    const all = setsOf(members());
+    const emptied = [...dead.keys()].filter((set) => this.#held.has(set));
+    const wanted = new Map(emptied.map((set) => [set, all.get(set) ?? new Map<string, bigint>()]));
+    await this.#withoutVanished(wanted, async (living) => {
+      const operations = [...living].flatMap(([set, paths]): readonly NftOperation[] => [
+        { op: 'flush-set', table: this.table, set },
+        this.#added(set, paths),
+      ]);
+      await applyParts(this.#options.nft, operations);
+      for (const [set, paths] of living) this.#held.set(set, new Map(paths));
     });
+  }
+
+  /** Whether the kernel has what make(), add() and remove() have left there. Throws NftError. */
+  stands(): boolean {
+    const { kernel } = this.#options;
+    for (const chain of chainsOf(this.groups)) {
+      const sets = [...this.#held.keys()].filter((set) => this.#directionsOf(set).includes(chain.direction));
+      if (kernel.rules(this.table, chain.name)?.length !== sets.length) return false;
+    }
+    for (const [set, paths] of this.#held) {
+      const found = kernel.cgroups(this.table, set);
+      const wanted = new Set(paths.values());
+      if (found?.size !== wanted.size || ![...wanted].every((id) => found.has(id))) return false;
+    }
+    return true;
   }
 
   /** What stays in the kernel when the process ends. */
   async release(mode: 'keep' | 'flush'): Promise<void> {
     if (mode === 'keep' || !this.#made) return;
-    this.#made = false;
     try {
-      await this.#nft.apply(nftScript({ op: 'delete-table', table: this.table }));
+      await this.#options.nft.apply(nftScript({ op: 'delete-table', table: this.table }));
     } catch (error) {
       if (refusalOf(error) !== 'missing') throw error;
+    }
+    this.#made = false;
+  }
+
+  /** A table with an owner can be changed over its socket alone. */
+  get #writable(): boolean {
+    return this.#options.shared || this.openToOthers;
+  }
+
+  /** nft's own listing would look up each cgroup of all sets of the family: 20 s for 500. */
+  #rest(): readonly NftOperation[] {
+    const { kernel } = this.#options;
+    const { table } = this;
+    if (!kernel.hasTable(table)) return [];
+    const mine = (one: { readonly table: NftTable }): boolean =>
+      one.table.family === table.family && one.table.name === table.name;
+    const namesOf = (all: readonly { readonly table: NftTable; readonly name: string }[]): readonly string[] =>
+      all.filter(mine).map(({ name }) => name);
+    return deletionOf({ table, chains: namesOf(kernel.chains()), sets: namesOf(kernel.sets()) }, own);
+  }
+
+  /** nft has looked the ids up itself: a cgroup that was made anew meanwhile has another one than is known here. */
+  #compareIds(): void {
+    const { kernel } = this.#options;
+    for (const [set, paths] of this.#held) {
+      const found = kernel.cgroups(this.table, set) ?? new Map<bigint, unknown>();
+      const wanted = new Set(paths.values());
+      const missing = [...wanted].filter((id) => !found.has(id));
+      const surplus = [...found.keys()].filter((id) => !wanted.has(id));
+      if (missing.length > 0) kernel.addCgroups(this.table, set, missing);
+      if (surplus.length > 0) kernel.removeCgroups(this.table, set, surplus);
     }
   }
 
   /** nft refuses all when one path is gone (ENOENT): what is gone by now is left out then. */
-  async #withoutVanished(members: GroupMembers, apply: (living: GroupMembers) => Promise<void>): Promise<void> {
+  async #withoutVanished(sets: SetMembers, apply: (living: SetMembers) => Promise<void>): Promise<void> {
     try {
-      return await apply(members);
+      return await apply(sets);
     } catch (error) {
       if (refusalOf(error) !== 'missing') throw error;
-      const living = new Map([...members].map(([group, paths]) => [group, new Set([...paths].filter(this.#exists))]));
-      const vanished = [...members].some(([group, paths]) => living.get(group)?.size !== paths.size);
+      const { exists } = this.#options;
+      const living = new Map(
+        [...sets].map(([set, paths]) => [set, new Map([...paths].filter(([path]) => exists(path)))]),
+      );
+      const vanished = [...sets].some(([set, paths]) => living.get(set)?.size !== paths.size);
       // Otherwise it was no cgroup that was missing, but the table or a set.
       if (!vanished) throw error;
       return this.#withoutVanished(living, apply);
     }
   }
 
-  #contentOperations(sets: ReadonlyMap<string, ReadonlySet<string>>): readonly NftOperation[] {
-    return [...sets].flatMap(([set, paths]): readonly NftOperation[] => [
-      ...this.#levelOf(set),
-      { op: 'add-cgroups', table: this.table, set, paths: [...paths] },
-    ]);
+  #hold(sets: SetMembers): void {
+    for (const [set, paths] of sets) {
+      const held = this.#held.get(set) ?? new Map<string, bigint>();
+      for (const [path, id] of paths) held.set(path, id);
+      this.#held.set(set, held);
+    }
+  }
+
+  #added(set: string, paths: ReadonlyMap<string, bigint>): NftOperation {
+    return { op: 'add-cgroups', table: this.table, set, paths: [...paths.keys()] };
+  }
+
+  #directionsOf(set: string): MarkedGroup['directions'] {
+    return this.#groups.get(partsOfSetName(set).group)?.directions ?? [];
   }
 
   #levelOf(set: string): readonly NftOperation[] {
-    const at = set.lastIndexOf('.level');
-    const group = this.#groups.get(set.slice(0, at));
-    if (group === undefined) return [];
-    return levelOperations(this.table, group, Number(set.slice(at + '.level'.length)));
+    const { group: name, level } = partsOfSetName(set);
+    const group = this.#groups.get(name);
+    return group === undefined ? [] : levelOperations(this.table, group, level);
   }
 }
 
-function setsOf(members: GroupMembers): Map<string, Set<string>> {
-  const sets = new Map<string, Set<string>>();
+/** What nft's text or the kernel cannot say is passed over: neither can a rule match it. */
+function setsOf(members: GroupMembers): Map<string, Map<string, bigint>> {
+  const sets = new Map<string, Map<string, bigint>>();
   for (const [group, paths] of members) {
-    for (const path of paths) {
-      if (!isCgroupPath(path)) continue;
+    for (const [path, id] of paths) {
+      if (!isCgroupPath(path) || levelOf(path) > deepest) continue;
       const name = setName(group, levelOf(path));
-      const set = sets.get(name) ?? new Set();
-      sets.set(name, set.add(path));
+      const set = sets.get(name) ?? new Map<string, bigint>();
+      sets.set(name, set.set(path, id));
     }
   }
   return sets;

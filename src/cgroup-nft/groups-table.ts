@@ -20,6 +20,9 @@ export function levelOf(path: string): number {
   return path.split('/').length;
 }
 
+/** The kernel takes levels up to this (net/netfilter/nft_socket.c). */
+export const deepest = 255;
+
 const separator = '.level';
 
 export function setName(group: string, level: number): string {
@@ -34,20 +37,36 @@ const chains: Readonly<Record<Direction, { readonly type: 'route' | 'filter'; re
 
 export const chainNames: readonly string[] = Object.values(chains).map(({ hook }) => hook);
 
+/** The chains that groups need. */
+export function chainsOf(groups: readonly MarkedGroup[]): readonly { direction: Direction; name: string }[] {
+  return (['out', 'in'] as const)
+    .filter((direction) => groups.some(({ directions }) => directions.includes(direction)))
+    .map((direction) => ({ direction, name: chains[direction].hook }));
+}
+
 /** Whether a set may be one of this table, of whatever configuration: what an earlier run has left has such names alone. */
 export function isSetName(name: string): boolean {
   return /\.level\d{1,3}$/.test(name);
 }
 
 /** The table with its chains; sets come with their first members. */
-export function layoutOperations(table: NftTable, flags: readonly TableFlag[], groups: readonly MarkedGroup[]) {
-  const operations: NftOperation[] = [{ op: 'add-table', table, flags }];
-  for (const direction of ['out', 'in'] as const) {
-    if (!groups.some(({ directions }) => directions.includes(direction))) continue;
-    const { type, hook } = chains[direction];
-    operations.push({ op: 'add-chain', table, chain: hook, type, hook });
-  }
-  return operations;
+export function layoutOperations(
+  table: NftTable,
+  flags: readonly TableFlag[],
+  groups: readonly MarkedGroup[],
+): readonly NftOperation[] {
+  return [
+    { op: 'add-table', table, flags },
+    ...chainsOf(groups).map(({ direction, name }): NftOperation => {
+      return { op: 'add-chain', table, chain: name, ...chains[direction] };
+    }),
+  ];
+}
+
+/** The group and level of a set's name. */
+export function partsOfSetName(set: string): { readonly group: string; readonly level: number } {
+  const at = set.lastIndexOf(separator);
+  return { group: set.slice(0, at), level: Number(set.slice(at + separator.length)) };
 }
 
 /** The set of a group at one level, and the rules that look into it. */

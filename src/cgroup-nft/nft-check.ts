@@ -13,8 +13,11 @@ const mostProblems = 50;
 /** What nft says of a cgroup that does not exist (src/datatype.c). */
 export const pathFails = 'cgroupv2 path fails';
 
-/** nft joins it to /sys/fs/cgroup and asks for the inode's number. */
-const rootPath = '.';
+/**
+ * nft joins a path to /sys/fs/cgroup and asks for the inode's number, whatever it is of (src/datatype.c): where there are too
+ * few cgroups, the root and its files (cgroups(7)) have numbers of their own.
+ */
+const inRoot = ['.', 'cgroup.procs', 'cgroup.threads', 'cgroup.stat', 'cgroup.controllers', 'cgroup.subtree_control'];
 
 export interface RuleProblem {
   readonly statement: UnitStatement;
@@ -60,7 +63,7 @@ export async function checkWithNft(
   return { problems: problems.slice(0, mostProblems), more: together.more || length > mostProblems, fragments };
 }
 
-/** Paths from the top of the tree down, as many as are wanted or there are; at least one, the root's. */
+/** Paths that nft takes for cgroups: those of the tree from its top down, as many as are wanted. */
 export function existingCgroups(tree: Pick<CgroupTree, 'children'>, wanted: number): readonly string[] {
   const found: string[] = [];
   const queue = [''];
@@ -72,7 +75,7 @@ export function existingCgroups(tree: Pick<CgroupTree, 'children'>, wanted: numb
       queue.push(child);
     }
   }
-  return found.length === 0 ? [rootPath] : found;
+  return [...found, ...inRoot.slice(0, Math.max(0, wanted - found.length))];
 }
 
 interface Subject {
@@ -182,7 +185,7 @@ interface Item<Key> {
 
 /**
  * All at once; what is refused is found by nft's caret and left out, then the rest is looked at again. Where the caret points
- * at none of them, halves are tried until the culprit stands alone.
+ * at none of them, halves are tried until the culprit stands alone, or what is too long for one message is not any more.
  */
 async function sift<Key>(
   nft: Nft,
@@ -198,7 +201,6 @@ async function sift<Key>(
     const script = nftScript(...base, ...group.flatMap(({ operations }) => operations));
     try {
       await nft.check(script);
-      continue;
     } catch (error) {
       if (!(error instanceof NftError) || error.refusal === 'died') throw error;
       const spot = error.mark && script.at(error.mark.from);

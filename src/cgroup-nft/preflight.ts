@@ -4,7 +4,8 @@ import type { Finding } from '../core/module.ts';
 import type { CgroupNftConfig } from './config.ts';
 import { lintStatements, unitPatternLints } from './lint.ts';
 import type { CgroupNftPreflightHost } from './ports.ts';
-import { readRuleFiles } from './rule-files.ts';
+import { readRules } from './rule-files.ts';
+import { elsewhereRemedy, rootProblem } from './socket-match.ts';
 
 export async function preflight(config: CgroupNftConfig, host: CgroupNftPreflightHost): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
@@ -15,7 +16,11 @@ export async function preflight(config: CgroupNftConfig, host: CgroupNftPrefligh
       remedy:
         'Boot systemd with its unified hierarchy (systemd.unified_cgroup_hierarchy=1), the default since Debian 11.',
     });
-  } else findings.push({ severity: 'ok', text: `cgroup2 is mounted at ${host.tree.root}` });
+  } else {
+    const problem = rootProblem(host.tree);
+    if (problem === undefined) findings.push({ severity: 'ok', text: `cgroup2 is mounted at ${host.tree.root}` });
+    else findings.push({ severity: 'error', text: problem, remedy: elsewhereRemedy });
+  }
   const known = await host.socketCgroup();
   if (known === false) {
     findings.push({
@@ -30,7 +35,8 @@ export async function preflight(config: CgroupNftConfig, host: CgroupNftPrefligh
   for (const { name, units } of config.group) findings.push(...groupFindings(name, units));
   for (const file of files) {
     try {
-      const statements = await readRuleFiles(host.files, [file]);
+      const { statements, remarks } = await readRules(host.files, [file]);
+      for (const remark of remarks) findings.push({ severity: 'warning', text: remark });
       const count = `${statements.length} rule${statements.length === 1 ? '' : 's'} of units`;
       const doubtful = lintStatements(statements).filter(({ severity }) => severity === 'warning').length;
       if (doubtful > 0) {

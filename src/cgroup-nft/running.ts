@@ -1,61 +1,76 @@
 /** cgroup-nft while it runs: cgroups and journal to the applier, reload, health, stop. */
+import { type Backoff, backoffDelay } from '../core/backoff.ts';
 import type { Timer } from '../core/clock.ts';
 import { formatDuration } from '../core/duration.ts';
 import { describeError, NetstewardError } from '../core/errors.ts';
 import type { ModuleHealth, RunningModule, StopReason } from '../core/module.ts';
 import { WarningBoard } from '../core/warnings.ts';
 import type { Nft } from '../system/ports.ts';
-import type { KernelSets } from '../system/unit-ports.ts';
+import type { KernelRuleset, UnitJob } from '../system/unit-ports.ts';
 import { Applier } from './applier.ts';
 import type { CgroupNftConfig } from './config.ts';
 import { Cooldown } from './cooldown.ts';
 import { livingReferences } from './living.ts';
-import { Margins } from './margin.ts';
+import { Margins, measuredUnit } from './margin.ts';
 import type { CgroupNftHost } from './ports.ts';
-import { readRuleFiles } from './rule-files.ts';
+import { readRules } from './rule-files.ts';
 import { Selection } from './selection.ts';
+import { elsewhereRemedy, mustMatchSockets, rootProblem } from './socket-match.ts';
 import { type CgroupNftDetail, type MemberRecord, mostEntries, originOf } from './status.ts';
 import { unitEntries } from './status-entries.ts';
-import { CgroupWatcher } from './watch.ts';
+import { CgroupWatcher, type MemberChanges } from './watch.ts';
+
+/** Before notifications of the ruleset are asked for again, after they ended. */
+const watchRetry: Backoff = { first: 100, most: 30_000 };
+
+/** What a configuration and its files come to. */
+interface Wanted {
+  readonly selection: Selection;
+  readonly remarks: readonly string[];
+}
 
 export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
   readonly done: Promise<void>;
   readonly #host: CgroupNftHost;
   readonly #board: WarningBoard;
   readonly #nft: Nft;
-  readonly #kernel: KernelSets;
+  readonly #kernel: KernelRuleset;
   readonly #watcher: CgroupWatcher;
   readonly #applier: Applier;
   readonly #margins: Margins;
   readonly #records = new Map<string, MemberRecord>();
   #config: CgroupNftConfig;
-  #selection: Selection;
+  #wanted: Wanted;
   #cooldown: Cooldown;
   #journal: { close(): Promise<void> } | undefined;
   #journalState: CgroupNftDetail['journal'] = 'unused';
   #events: { close(): Promise<void> } | undefined;
+  #eventFailures = 0;
+  #eventTimer: Timer | undefined;
   #resync: Timer | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #stopping: Promise<void> | undefined;
+  #closed = false;
   #settle: { resolve: () => void; reject: (reason: unknown) => void } = { resolve: () => {}, reject: () => {} };
 
   private constructor(
     host: CgroupNftHost,
     config: CgroupNftConfig,
-    selection: Selection,
+    wanted: Wanted,
     nft: Nft,
-    kernel: KernelSets,
+    kernel: KernelRuleset,
   ) {
     this.#host = host;
     this.#config = config;
-    this.#selection = selection;
+    this.#wanted = wanted;
     this.#nft = nft;
     this.#kernel = kernel;
+    const { clock, log, tree, starts } = host;
     this.#board = new WarningBoard(
-      () => host.clock.now(),
+      () => clock.now(),
       (change, { code, subject, severity, text, remedy }) => {
         const level = change === 'cleared' ? 'info' : severity === 'error' ? 'error' : 'warn';
-        host.log[level](`warning-${change}`, { code, subject, text, remedy });
+        log[level](`warning-${change}`, { code, subject, text, remedy });
       },
     );
     this.done = new Promise((resolve, reject) => {
@@ -64,46 +79,52 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
     // The supervisor looks at it; without it a crash must not end the process before stop() has cleaned up.
     this.done.catch(() => {});
     this.#margins = new Margins({
-      clock: host.clock,
-      starts: host.starts,
+      clock,
+      starts,
       onMargin: (path, unit, margin) => this.#measured(path, unit, margin),
     });
     this.#watcher = new CgroupWatcher({
-      tree: host.tree,
-      interest: selection.interest,
+      tree,
+      interest: wanted.selection.interest,
       onChange: (changes) => {
-        for (const { path } of changes.gone) this.#records.delete(path);
+        // First of all: what is new has to be in the kernel before its process begins.
         this.#applier.cgroups(changes);
+        this.#forget(changes);
       },
       onFailed: (error) => this.#settle.reject(error),
     });
-    const options = { clock: host.clock, log: host.log, board: this.#board, nft, kernel, tree: host.tree };
+    const members = (): ReadonlyMap<string, bigint> => this.#watcher.members;
+    const shared = kernel.changeOver(nft.kind === 'libnftables' ? nft.portId : undefined);
     this.#applier = new Applier(
-      {
-        ...options,
-        members: () => this.#watcher.members,
-        onApplied: (paths) => this.#applied(paths),
-      },
-      selection,
+      { clock, log, board: this.#board, nft, kernel, shared, tree, members, onApplied: (paths) => this.#applied(paths) },
+      wanted.selection,
       config.table.name,
     );
     this.#cooldown = this.#cooling();
+    nft.onLost(() => this.#nftLost());
   }
 
-  /** Rejects with `rule-file-invalid`, NftError and what the ports reject with; nothing is left behind then. */
+  /**
+   * Rejects with `cgroup2-elsewhere`, `socket-cgroup-unknown`, `rule-file-invalid`, `unit-chain-missing` (with flush), NftError
+   * and what the ports reject with; nothing of the module runs then.
+   */
   static async start(config: CgroupNftConfig, host: CgroupNftHost, signal: AbortSignal): Promise<RunningCgroupNft> {
-    const selection = await selectionOf(config, host);
+    const elsewhere = rootProblem(host.tree);
+    if (elsewhere !== undefined) throw new NetstewardError('cgroup2-elsewhere', elsewhere, { remedy: elsewhereRemedy });
+    const wanted = await wantedBy(config, host);
     signal.throwIfAborted();
     const kernel = await host.openKernelSets();
     let nft: Nft | undefined;
     let running: RunningCgroupNft | undefined;
     try {
       nft = await host.openNft();
-      running = new RunningCgroupNft(host, config, selection, nft, kernel);
+      await mustMatchSockets(nft);
+      running = new RunningCgroupNft(host, config, wanted, nft, kernel);
       // Before the first look at the ruleset, so that no change of others falls between the two.
       await running.#watchRuleset();
       await running.#applier.first(config.flush);
       signal.throwIfAborted();
+      running.#tellRemarks();
       running.#follow();
       return running;
     } catch (error) {
@@ -134,12 +155,14 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
   #detail(): CgroupNftDetail {
     const { members } = this.#watcher;
     const table = this.#applier.groups?.table;
-    const source = { members, records: this.#records, selection: this.#selection, kernel: this.#kernel, table };
+    const { selection, remarks } = this.#wanted;
+    const source = { members, records: this.#records, selection, kernel: this.#kernel, table };
     const entries = unitEntries({ ...source, warnings: this.#board.list() });
     return {
       entries,
       more: members.size - entries.length,
       waiting: this.#waiting(),
+      ...(remarks.length > 0 && { remarks }),
       table: this.#applier.groups?.kind ?? null,
       tableName: this.#config.table.name,
       watches: this.#watcher.watches,
@@ -159,13 +182,15 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
   }
 
   async #close(mode: 'keep' | 'flush'): Promise<void> {
+    this.#closed = true;
     this.#resync?.cancel();
+    this.#eventTimer?.cancel();
     this.#cooldown.stop();
     this.#margins.stop();
     this.#watcher.close();
-    await this.#journal?.close();
-    await this.#events?.close();
     try {
+      await this.#journal?.close();
+      await this.#events?.close();
       await this.#applier.stop(mode);
     } finally {
       await this.#nft.close();
@@ -176,26 +201,31 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
 
   async #reload(next: CgroupNftConfig): Promise<void> {
     if (this.#stopping !== undefined) throw new NetstewardError('stopping', 'cgroup-nft is stopping');
-    const selection = await selectionOf(next, this.#host);
-    const before = { config: this.#config, selection: this.#selection };
+    const wanted = await wantedBy(next, this.#host);
+    const before = { config: this.#config, wanted: this.#wanted };
     try {
-      await this.#select(next, selection);
+      await this.#select(next, wanted);
     } catch (error) {
-      await this.#select(before.config, before.selection).catch(() => this.#applier.again(false));
+      await this.#select(before.config, before.wanted).catch(() => this.#applier.again(false));
       throw error;
     }
-    this.#cooldown.stop();
-    this.#cooldown = this.#cooling();
-    await this.#journal?.close();
-    this.#journal = undefined;
+    if (before.config.cooldown !== next.cooldown) {
+      this.#cooldown.stop();
+      this.#cooldown = this.#cooling();
+    }
+    this.#board.clear('rule-files-refused', '');
+    this.#tellRemarks();
     this.#follow();
   }
 
-  async #select(config: CgroupNftConfig, selection: Selection): Promise<void> {
+  async #select(config: CgroupNftConfig, wanted: Wanted): Promise<void> {
     this.#config = config;
-    this.#selection = selection;
-    this.#watcher.follow(selection.interest);
-    await this.#applier.select(selection, config.table.name, config.flush);
+    this.#wanted = wanted;
+    this.#margins.restart();
+    this.#watcher.follow(wanted.selection.interest);
+    await this.#applier.select(wanted.selection, config.table.name, config.flush);
+    const units = new Set([...this.#watcher.members.keys()].flatMap((path) => measuredUnit(path) ?? []));
+    this.#board.clearOthers('unit-rule-late', units);
   }
 
   /** SIGHUP of the drop-in, and a job of one of `reload_with_units`: the files are read again. */
@@ -204,21 +234,49 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
       await this.reload(this.#config);
       this.#host.log.debug('rule-files-read', { files: this.#config.files.length });
     } catch (error) {
-      this.#board.raise('rule-files-refused', '', { reason: describeError(error) });
-      return;
+      if (!this.#closed) this.#board.raise('rule-files-refused', '', { reason: describeError(error) });
     }
-    this.#board.clear('rule-files-refused', '');
+  }
+
+  #tellRemarks(): void {
+    for (const remark of this.#wanted.remarks) this.#host.log.info('rule-not-a-rule', { remark });
   }
 
   async #watchRuleset(): Promise<void> {
     const events = await this.#host.openEvents();
-    const own = (): ReadonlySet<number> => new Set(this.#nft.portId === undefined ? [] : [this.#nft.portId]);
-    this.#nft.onLost(() => this.#settle.reject(new NetstewardError('nft-died', 'the nft process ended')));
+    // By netlink port id: what comes back of our own must not be looked at.
+    const own = (): ReadonlySet<number> => {
+      return new Set([this.#nft.portId, this.#kernel.portId].filter((port) => port !== undefined));
+    };
     this.#events = events.watch(
       own,
-      (change) => this.#applier.ruleset(change),
-      (error) => this.#settle.reject(error),
+      (change) => {
+        this.#eventFailures = 0;
+        this.#applier.ruleset(change);
+      },
+      (error) => this.#eventsEnded(error),
     );
+  }
+
+  /** Notifications are asked for anew, and what was missed is looked for. */
+  #eventsEnded(error: unknown): void {
+    if (this.#closed) return;
+    this.#events = undefined;
+    this.#eventFailures += 1;
+    this.#host.log.warn('ruleset-events-ended', { reason: describeError(error) });
+    this.#eventTimer = this.#host.clock.after(backoffDelay(this.#eventFailures, watchRetry), () => {
+      this.#watchRuleset().then(
+        () => this.#applier.ruleset({ portIds: new Set(), tables: '*', sets: '*' }),
+        (again: unknown) => this.#eventsEnded(again),
+      );
+    });
+  }
+
+  /** Its child process died, and with it the own table. */
+  #nftLost(): void {
+    if (this.#closed) return;
+    this.#host.log.warn('nft-ended', { kind: this.#nft.kind });
+    this.#applier.lost();
   }
 
   /** The journal is the second source: asked for where files or units of the configuration need it. */
@@ -227,12 +285,14 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
     this.#resync?.cancel();
     if (resync > 0) this.#compareEvery(resync);
     if (files.length + reload.length + reapply.length === 0) {
+      void this.#journal?.close();
+      this.#journal = undefined;
       this.#journalState = 'unused';
       this.#board.clear('journal-unreadable', '');
       return;
     }
     this.#journal ??= this.#host.journal.follow({
-      job: ({ unit }) => this.#cooldown.event(unit),
+      job: (job) => this.#job(job),
       lost: (reason) => {
         this.#journalState = 'lost';
         this.#board.raise('journal-unreadable', '', { reason });
@@ -247,8 +307,20 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
   #compareEvery(interval: number): void {
     this.#resync = this.#host.clock.after(interval, () => {
       this.#watcher.resync();
+      // Whatever was missed, or refused for a reason that has passed.
+      this.#applier.ruleset({ portIds: new Set(), tables: '*', sets: '*' });
       this.#compareEvery(interval);
     });
+  }
+
+  /** Any user can have a unit of any name: one of his must not reload everything. */
+  #job({ unit, user }: UnitJob): void {
+    const triggers = this.#wanted.selection.triggersOf(unit).length > 0;
+    if (triggers || (!user && this.#ofAll(unit))) this.#cooldown.event(unit);
+  }
+
+  #ofAll(unit: string): boolean {
+    return this.#config.reload_with_units.includes(unit) || this.#config.reapply_with_units.includes(unit);
   }
 
   #cooling(): Cooldown {
@@ -258,6 +330,14 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
       else if (this.#config.reapply_with_units.includes(unit)) this.#applier.again(this.#config.flush);
       else this.#applier.unit(unit);
     });
+  }
+
+  /** Of what is gone; one that was made anew counts as new. */
+  #forget({ gone }: MemberChanges): void {
+    for (const { path } of gone) {
+      this.#records.delete(path);
+      this.#margins.gone(path);
+    }
   }
 
   #applied(paths: Iterable<string>): void {
@@ -281,7 +361,7 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
 
   #waiting(): readonly string[] {
     const { members } = this.#watcher;
-    return this.#selection.statements
+    return this.#wanted.selection.statements
       .filter((statement) => statement.cgroups.length > 0)
       .filter((statement) => livingReferences(statement, members).every((paths) => paths.length === 0))
       .slice(0, mostEntries)
@@ -290,6 +370,7 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
 }
 
 /** Rejects with `rule-file-invalid`, which names every problem. */
-async function selectionOf(config: CgroupNftConfig, host: CgroupNftHost): Promise<Selection> {
-  return new Selection(config.group, await readRuleFiles(host.files, config.files));
+async function wantedBy(config: CgroupNftConfig, host: CgroupNftHost): Promise<Wanted> {
+  const { statements, remarks } = await readRules(host.files, config.files);
+  return { selection: new Selection(config.group, statements), remarks };
 }

@@ -2,6 +2,7 @@
 import type { NftTable } from '../system/nft-script.ts';
 import type { GroupConfig } from './config.ts';
 import { compilePattern, compileUnitPattern, PatternIndex } from './glob.ts';
+import { NameGlob, nameGlobProblem } from './name-glob.ts';
 import type { UnitElement, UnitRule, UnitStatement } from './rule.ts';
 import type { Interest } from './watch.ts';
 
@@ -33,6 +34,9 @@ export class Selection {
   readonly sets: ReadonlyMap<string, SetTarget>;
   readonly statements: readonly UnitStatement[];
   readonly #index: PatternIndex<string | UnitStatement>;
+  /** Trigger units as they are written, and those among them that are globs. */
+  readonly #triggers: ReadonlySet<string>;
+  readonly #triggerGlobs: readonly NameGlob[];
 
   constructor(groups: readonly GroupConfig[], statements: readonly UnitStatement[]) {
     this.groups = groups;
@@ -46,6 +50,17 @@ export class Selection {
       statement.cgroups.map(({ path }) => [compilePattern(path), statement] as const),
     );
     this.#index = new PatternIndex<string | UnitStatement>([...ofGroups, ...ofStatements]);
+    this.#triggers = new Set(statements.map(({ unit }) => unit));
+    this.#triggerGlobs = [...this.#triggers]
+      .filter((unit) => nameGlobProblem(unit) === undefined)
+      .map((unit) => new NameGlob(unit))
+      .filter(({ literal }) => !literal);
+  }
+
+  /** Trigger units, as they are written in the files, that this unit is or matches. */
+  triggersOf(unit: string): readonly string[] {
+    const globs = this.#triggerGlobs.filter((glob) => glob.matches(unit)).map(({ text }) => text);
+    return this.#triggers.has(unit) ? [unit, ...globs.filter((text) => text !== unit)] : globs;
   }
 
   readonly interest: Interest = (path) => this.#index.at(path);

@@ -53,11 +53,11 @@ function entryCounter(of: string, counter: KernelCounter | undefined): readonly 
   return counter === undefined ? [] : [{ of, packets: counter.packets, bytes: counter.bytes }];
 }
 
-/** Of what the warnings say that it is not in force: its chain or set is missing, or nft refused a rule of its unit. */
+/** Of what the warnings say that it is not in force: its chain or set is missing or cannot be changed, or nft refused a rule of its unit. */
 function lacking(warnings: readonly ActiveWarning[]): (statement: UnitStatement) => boolean {
   const subjects = (code: ActiveWarning['code']): ReadonlySet<string> =>
     new Set(warnings.filter((warning) => warning.code === code).map(({ subject }) => subject));
-  const missing = subjects('unit-chain-missing');
+  const missing = new Set([...subjects('unit-chain-missing'), ...subjects('units-not-applied')]);
   const refused = subjects('unit-rule-refused');
   return (statement) => {
     const key = statement.kind === 'rule' ? chainKey(statement) : setKey(statement);

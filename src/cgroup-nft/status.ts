@@ -34,6 +34,8 @@ export interface CgroupNftDetail {
   readonly more: number;
   /** Rules and elements whose cgroup does not exist now, as `UNIT (file:line)`. */
   readonly waiting: readonly string[];
+  /** Comments in the files that were surely meant as rules but are none, each with its place; absent for none. */
+  readonly remarks?: readonly string[];
   readonly table: 'owner' | 'owner-persist' | 'plain' | null;
   readonly tableName: string;
   readonly watches: number;

@@ -116,7 +116,7 @@ ExecStartPre=+${program} cgroup-nft wait --set ${set} --timeout ${timeout} %n
 `
       : '';
   return `# systemd 255 and newer put the cgroup's id into the set before the process begins. System units only: in units of users
-# it is silently ignored. After a flush of the ruleset nothing puts it back before the unit's next start.
+# it is silently ignored. After a flush of the ruleset it is back with the unit's next start, or systemctl daemon-reload.
 # The ruleset needs:  set ${name} { type cgroupsv2; }
 [${section}]
 NFTSet=cgroup:${set}

@@ -39,7 +39,10 @@ function renderRemark({ severity, message, width = 1, ...rest }: Remark, lines: 
 
 /** Characters that a terminal would not show as one column each would move the caret: `?` stands for them. */
 function plain(line: string): string {
-  return [...line.trimEnd().replaceAll('\t', ' ')].map((each) => (printable(each) === each ? each : '?')).join('');
+  return line
+    .trimEnd()
+    .replaceAll('\t', ' ')
+    .replace(/./gs, (each) => (printable(each) === each ? each : '?'));
 }
 
 function excerpt(line: string, column: number, width: number | 'line'): readonly string[] {

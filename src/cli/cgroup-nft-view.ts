@@ -16,12 +16,13 @@ const journals: Readonly<Record<CgroupNftDetail['journal'], string>> = {
 };
 
 export function renderCgroupNft(detail: CgroupNftDetail, now: number): readonly string[] {
-  const { entries, more, waiting, table, tableName, watches, journal } = detail;
+  const { entries, more, waiting, remarks = [], table, tableName, watches, journal } = detail;
   const home = table === null ? '' : `own table inet ${tableName} ${homes[table]}; `;
   const lines = [`${home}watches ${journals[journal]}, ${watches} director${watches === 1 ? 'y' : 'ies'}`];
   lines.push(...entries.flatMap((entry) => renderEntry(entry, now)));
   if (more > 0) lines.push(`… and ${more} more`);
   if (waiting.length > 0) lines.push('waits for its cgroup:', ...waiting.map((one) => `  ${one}`));
+  if (remarks.length > 0) lines.push('comments that look like rules:', ...remarks.map((one) => `  ${one}`));
   return lines;
 }
 

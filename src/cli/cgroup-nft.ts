@@ -1,5 +1,5 @@
 /** `netsteward cgroup-nft`: the drop-in for scnpm, with its flags, and what can be asked of rules and units. */
-import { type Command, CommanderError, InvalidArgumentError } from 'commander';
+import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { addSocketOption } from './socket-option.ts';
 
 /** Of the drop-in. */
@@ -128,7 +128,11 @@ function registerDropIn(command: Command): void {
       'Prints a drop-in file for a unit whose first packet must not be refused, not even on a machine that is out of CPU time. See docs/firewall-by-unit.md.',
     )
     .argument('<unit>', 'name of the unit')
-    .requiredOption('--mode <mode>', 'gate, slice or nftset')
+    .addOption(
+      new Option('--mode <mode>', 'how the unit is kept from being too early')
+        .choices(['gate', 'slice', 'nftset'])
+        .makeOptionMandatory(),
+    )
     .option('--timeout <duration>', 'gate and nftset: how long the unit waits', '5s')
     .option('--slice <slice>', 'slice: its name (default: made from that of the unit)')
     .option('--set <set>', 'nftset: FAMILY:TABLE:SET')

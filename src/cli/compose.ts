@@ -36,9 +36,11 @@ interface Registered {
 /** The modules that this version has, one line each. */
 const modules: ReadonlyMap<ModuleName, Registered> = new Map([
   // SQLite waits up to a minute for others, and the thread with it (system/linux/sqlite.ts).
-  ['nbrpc', { bind: bindNbrpc, place: { kind: 'thread', heapLimit: 256, youngLimit: 8, hangLimit: 90_000 } }],
+  // Its lists may have 50 000 hosts with 18 addresses each: 370 MB; some hundred services take 20.
+  ['nbrpc', { bind: bindNbrpc, place: { kind: 'thread', heapLimit: 768, youngLimit: 8, hangLimit: 90_000 } }],
   // Its priority is a key of its configuration.
   ['cgroup-nft', { bind: bindCgroupNft, place: { kind: 'process' } }],
+  ['dyndns', { bind: bindDyndns, place: { kind: 'thread', heapLimit: 256, youngLimit: 8 } }],
 ]);
 
 /** For the supervisor: parse and preflight work here, start() runs the module in its place. `log` is what they write to. */
@@ -94,6 +96,10 @@ export async function composeModuleSide(wanted: string | undefined): Promise<Mod
 
 async function bindCgroupNft(log: Logger): Promise<BoundModule> {
   return (await import('./compose-cgroup-nft.ts')).bindCgroupNft(log);
+}
+
+async function bindDyndns(log: Logger): Promise<BoundModule> {
+  return (await import('./compose-dyndns.ts')).bindDyndns(log);
 }
 
 async function bindNbrpc(log: Logger): Promise<BoundModule> {

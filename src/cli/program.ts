@@ -4,6 +4,7 @@ import { exitCodes } from '../core/exit-codes.ts';
 import { dropInUsage, registerCgroupNft } from './cgroup-nft.ts';
 import { registerCheck } from './check.ts';
 import { registerCompletion } from './completion.ts';
+import { registerDyndns } from './dyndns.ts';
 import { exitCodeOf, failureText } from './failure.ts';
 import { registerHelp } from './help.ts';
 import { registerLab } from './lab.ts';
@@ -44,6 +45,7 @@ Exit codes: 0 fine, 1 failed, 64 the command line is wrong, 78 the configuration
   program.commandsGroup('More:');
   registerNbrpc(program);
   registerCgroupNft(program);
+  registerDyndns(program);
   registerLab(program);
   registerNftAgent(program);
   registerCompletion(program);

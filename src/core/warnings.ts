@@ -144,6 +144,21 @@ export const catalogue = {
     text: 'the journal cannot be read: {reason}; cgroups are watched all the same',
     remedy: 'Run as root, or add the user to the group systemd-journal; it is tried again by itself.',
   },
+  'dyndns-zone-unusable': {
+    severity: 'error',
+    text: 'blocks of {file} take no update: {reason}',
+    remedy: 'Mend the named lines; `netsteward dyndns check FILE` shows them all. The file is read again by itself.',
+  },
+  'dyndns-zone-not-written': {
+    severity: 'error',
+    text: 'an accepted update is not in {file} yet: {reason}',
+    remedy: 'Mend what it names; it is tried again by itself.',
+  },
+  'dyndns-not-published': {
+    severity: 'error',
+    text: 'the zone is written, but not published: {reason}',
+    remedy: 'Run the update command by hand; it is tried again by itself.',
+  },
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type WarningCode = keyof typeof catalogue;

@@ -5,6 +5,7 @@ import { describeError, NetstewardError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { ModuleHealth, ModuleName, RunningModule, StopReason } from '../core/module.ts';
 import type { Carrier, OpenCarrier } from '../system/carrier.ts';
+import { answerLimit, Heartbeat } from './heartbeat.ts';
 import { remoteStopLimit } from './module-server.ts';
 import {
   errorFrom,
@@ -14,7 +15,6 @@ import {
   parseModuleMessage,
   type SupervisorMessage,
 } from './remote-protocol.ts';
-import { within } from './time-limit.ts';
 
 export interface RemoteOptions {
   readonly name: ModuleName;
@@ -29,14 +29,8 @@ export interface RemoteOptions {
   readonly hangLimit: number;
 }
 
-/** Milliseconds that a look at the module's health waits. */
-export const answerLimit = 2000;
-/** Milliseconds after a line of its log at which a module is asked how it is: a burst of lines is one question. */
-const earlyPing = 1000;
 /** Milliseconds after which a module that was asked to stop is ended: the module's side gives up before, and the runner after. */
 const killAfter = remoteStopLimit + 1000;
-/** A hang counts in steps: after a while in which this process was frozen too, one step is over and not all of the limit. */
-const hangSteps = 5;
 
 /** As BoundModule.start: resolves once the module runs; rejects, with nothing of it left, when it does not come to that. */
 export async function startRemote(
@@ -76,15 +70,9 @@ class RemoteRun implements RunningModule<unknown> {
   readonly #done: Settle;
   readonly #left: Settle;
   readonly #reloads = new Map<number, Settle>();
-  /** What waits for an answer to the ping of this id, or to a later one. */
-  #askers: { readonly id: number; readonly tell: () => void }[] = [];
-  #nextId = 1;
+  readonly #heartbeat: Heartbeat;
+  #lastReload = 0;
   #health: ModuleHealth = { ready: false, summary: 'starting', warnings: [], detail: undefined };
-  /** The oldest ping without an answer, and when (monotonic) it was sent. */
-  #awaited: { readonly id: number; readonly since: number } | undefined;
-  #nextPing: Timer | undefined;
-  #earlyPing: Timer | undefined;
-  #patience: Timer | undefined;
   #endLimit: Timer | undefined;
   #closed = false;
   /** Why it ended, or has to end: the first reason is the one that counts. */
@@ -104,12 +92,18 @@ class RemoteRun implements RunningModule<unknown> {
       complaint: (text) => options.log.warn('module-stderr', { module: options.name, text }),
       closed: (reason) => this.#close(reason),
     });
-    this.#pingLater();
+    this.#heartbeat = new Heartbeat({
+      clock: options.clock,
+      interval: options.pingInterval,
+      hangLimit: options.hangLimit,
+      send: (id, detail) => this.#send({ type: 'ping', id, detail }),
+      onHang: () => this.#hangs(),
+    });
   }
 
   async reload(config: unknown): Promise<void> {
     if (this.#closed) throw this.#reason();
-    const id = this.#nextId++;
+    const id = ++this.#lastReload;
     const [outcome, settle] = open();
     this.#send({ type: 'reload', id, config });
     this.#reloads.set(id, settle);
@@ -118,9 +112,9 @@ class RemoteRun implements RunningModule<unknown> {
 
   /** What the module last said of itself. */
   health(): ModuleHealth {
-    const silent = this.#awaited === undefined ? 0 : this.#options.clock.monotonic() - this.#awaited.since;
-    if (silent < answerLimit) return this.#health;
-    return { ...this.#health, summary: `${this.#health.summary}; no answer for ${formatDuration(silent)}` };
+    const { silence } = this.#heartbeat;
+    if (silence < answerLimit) return this.#health;
+    return { ...this.#health, summary: `${this.#health.summary}; no answer for ${formatDuration(silence)}` };
   }
 
   /** Those who ask at the same time get the same answer. */
@@ -138,8 +132,7 @@ class RemoteRun implements RunningModule<unknown> {
 
   async #refresh(): Promise<void> {
     if (this.#closed || this.#stopping !== undefined) return;
-    const answered = new Promise<void>((tell) => this.#askers.push({ id: this.#ping(true), tell }));
-    await within(this.#options.clock, answerLimit, answered);
+    await this.#heartbeat.ask();
   }
 
   async #stop(reason: StopReason): Promise<void> {
@@ -169,7 +162,7 @@ class RemoteRun implements RunningModule<unknown> {
         break;
       case 'log':
         this.#options.log[message.level](message.event, message.fields);
-        if (message.level !== 'debug') this.#pingSoon();
+        if (message.level !== 'debug') this.#heartbeat.soon();
         break;
       case 'ready':
         this.#learn(message.health);
@@ -177,11 +170,12 @@ class RemoteRun implements RunningModule<unknown> {
         break;
       case 'refused':
         this.#failure ??= errorFrom(message.error);
-        // It ends by itself; or else not by itself.
+        // It ends by itself, within the time that a stop may take.
         this.#endLimit = this.#options.clock.after(killAfter, () => this.#carrier.kill());
         break;
       case 'pong':
-        this.#answered(message);
+        this.#learn(message.health);
+        this.#heartbeat.answered(message.id);
         break;
       case 'reloaded':
         this.#reloaded(message);
@@ -190,7 +184,7 @@ class RemoteRun implements RunningModule<unknown> {
         this.#failure ??= errorFrom(message.error);
         // stop() then takes away what is left of it.
         this.#done.reject(this.#failure);
-        this.#tellAskers(this.#nextId);
+        this.#heartbeat.giveUp();
         break;
       case 'stopped':
         if (message.error !== undefined) this.#stopFailure ??= errorFrom(message.error);
@@ -212,59 +206,14 @@ class RemoteRun implements RunningModule<unknown> {
     else settle?.reject(errorFrom(error));
   }
 
-  #answered({ id, health }: Extract<ModuleMessage, { readonly type: 'pong' }>): void {
-    this.#learn(health);
-    if (this.#awaited !== undefined && id >= this.#awaited.id) {
-      this.#awaited = undefined;
-      this.#patience?.cancel();
-    }
-    this.#tellAskers(id);
-  }
-
-  /** All those whose question came no later than this one. */
-  #tellAskers(id: number): void {
-    const told = this.#askers.filter((asker) => asker.id <= id);
-    this.#askers = this.#askers.filter((asker) => asker.id > id);
-    for (const { tell } of told) tell();
-  }
-
   /** A short answer leaves the whole picture as it was. */
   #learn(health: HealthData | undefined): void {
     if (health !== undefined) this.#health = { ...healthOf(health), detail: health.detail ?? this.#health.detail };
   }
 
-  /** What a module tells its log mostly changes its health. */
-  #pingSoon(): void {
-    this.#earlyPing ??= this.#options.clock.after(earlyPing, () => {
-      this.#earlyPing = undefined;
-      if (this.#awaited === undefined) this.#ping(false);
-    });
-  }
-
-  #pingLater(): void {
-    this.#nextPing = this.#options.clock.after(this.#options.pingInterval, () => {
-      this.#pingLater();
-      if (this.#awaited === undefined) this.#ping(false);
-    });
-  }
-
-  #ping(detail: boolean): number {
-    const { clock } = this.#options;
-    const id = this.#nextId++;
-    this.#send({ type: 'ping', id, detail });
-    if (this.#awaited === undefined) {
-      this.#awaited = { id, since: clock.monotonic() };
-      this.#waitForAnswer(1);
-    }
-    return id;
-  }
-
-  #waitForAnswer(step: number): void {
-    const { clock, hangLimit } = this.#options;
-    this.#patience = clock.after(hangLimit / hangSteps, () => {
-      if (step < hangSteps) this.#waitForAnswer(step + 1);
-      else this.#condemn(new NetstewardError('module-hangs', `it hangs: no answer for ${formatDuration(hangLimit)}`));
-    });
+  #hangs(): void {
+    const limit = formatDuration(this.#options.hangLimit);
+    this.#condemn(new NetstewardError('module-hangs', `it hangs: no answer for ${limit}`));
   }
 
   /** Ends it at once, for this reason. */
@@ -275,9 +224,7 @@ class RemoteRun implements RunningModule<unknown> {
 
   #close(reason: Error): void {
     this.#closed = true;
-    this.#nextPing?.cancel();
-    this.#earlyPing?.cancel();
-    this.#patience?.cancel();
+    this.#heartbeat.end();
     this.#endLimit?.cancel();
     const asked = this.#stopping !== undefined;
     if (this.#failure === undefined && !asked) this.#failure = reason;
@@ -288,7 +235,6 @@ class RemoteRun implements RunningModule<unknown> {
     else this.#done.reject(error);
     for (const settle of this.#reloads.values()) settle.reject(error);
     this.#reloads.clear();
-    this.#tellAskers(this.#nextId);
     this.#left.resolve();
   }
 

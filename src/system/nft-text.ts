@@ -2,7 +2,7 @@
 import { NetstewardError } from '../core/errors.ts';
 
 // The scanner's `string` (nft src/scanner.l) and NFT_NAME_MAXLEN of linux/netfilter/nf_tables.h, which counts the final NUL.
-const identifier = /^[A-Za-z][A-Za-z0-9/\\_.-]*$/;
+const identifier = /^[A-Za-z_.][A-Za-z0-9/\\_.-]*$/;
 const longestName = 255;
 
 /** What is wrong with the name of a table, chain or set, or undefined. Keywords of nft are left for nft to refuse. */
@@ -10,8 +10,9 @@ export function identifierProblem(name: string): string | undefined {
   if (typeof name !== 'string' || name === '') return 'must not be empty';
   if (name.length > longestName) return `must not be longer than ${longestName} characters`;
   // The scanner would take a backslash, but it starts a continuation in shells and files: no real name has one.
-  if (!identifier.test(name) || name.includes('\\')) {
-    return 'must start with a letter and go on with letters, digits, "-", "_", "." or "/"';
+  // A dot alone is the sign of concatenations.
+  if (!identifier.test(name) || name.includes('\\') || name === '.') {
+    return 'must start with a letter, "_" or "." and go on with letters, digits, "-", "_", "." or "/"';
   }
   return undefined;
 }

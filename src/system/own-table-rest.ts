@@ -14,9 +14,22 @@ export interface OwnNames {
 /** Operations that delete the rest of an earlier run, if any. Rejects with `table-foreign` for a table that has names of others. */
 export async function restOfTable(nft: Nft, table: NftTable, own: OwnNames): Promise<readonly NftOperation[]> {
   if (!hasTable(await nft.list(nftScript({ op: 'list-tables' })), table)) return [];
-  const { family, name } = table;
+  const { family } = table;
   const chains = namesIn(await nft.list(nftScript({ op: 'list-chains', family })), 'chain', table);
   const sets = namesIn(await nft.list(nftScript({ op: 'list-sets', family })), 'set', table);
+  return deletionOf({ table, chains, sets }, own);
+}
+
+/** What a table that exists has in it. */
+export interface TableContent {
+  readonly table: NftTable;
+  readonly chains: readonly string[];
+  readonly sets: readonly string[];
+}
+
+/** The same for a table whose names are known. Throws `table-foreign`. */
+export function deletionOf({ table, chains, sets }: TableContent, own: OwnNames): readonly NftOperation[] {
+  const { family, name } = table;
   const strange = [
     ...chains.filter((chain) => !own.chain(chain)).map((chain) => `the chain ${chain}`),
     ...sets.filter((set) => !own.set(set)).map((set) => `the set ${set}`),

@@ -106,6 +106,8 @@ export interface CommandRequest {
   readonly argv: readonly string[];
   /** Milliseconds until it is ended, by force if it must be. */
   readonly timeout: number;
+  /** Added to the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export type CommandOutcome =

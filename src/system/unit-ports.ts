@@ -93,7 +93,7 @@ export interface KernelChain {
 export interface KernelSet {
   readonly table: NftTable;
   readonly name: string;
-  /** Whether its keys are cgroups, or begin with one. */
+  /** Whether it has a name of its own, and its keys are cgroups or begin with one. */
   readonly cgroups: boolean;
 }
 
@@ -134,6 +134,7 @@ export interface KernelRuleset extends KernelSets {
    * to it. False when there is no such socket; then nothing changes.
    */
   changeOver(portId: number | undefined): boolean;
+  hasTable(table: NftTable): boolean;
   /** Of all tables. */
   chains(): readonly KernelChain[];
   /** Of all tables. */

@@ -271,16 +271,18 @@ describe('a real cgroup tree', { skip }, () => {
   const root = folder ?? '';
 
   it("takes the directory's inode number for its id, and a file for no cgroup", () => {
-    const { tree, mkdir } = real('inotify');
-    mkdir('a');
+    const bench = real('inotify');
+    const { tree } = bench;
+    bench.mkdir('a');
     assert.equal(tree.id('a'), statSync(join(root, 'a'), { bigint: true }).ino);
     assert.equal(tree.id('a/cgroup.procs'), undefined);
     assert.equal(tree.children('a/cgroup.procs'), undefined);
   });
 
   it('lists the processes of a cgroup', async () => {
-    const { tree, mkdir } = real('inotify');
-    mkdir('a');
+    const bench = real('inotify');
+    const { tree } = bench;
+    bench.mkdir('a');
     const child = spawn('sleep', ['600'], { stdio: 'ignore' });
     const ended = once(child, 'close');
     try {

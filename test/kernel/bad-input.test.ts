@@ -277,7 +277,9 @@ if (!insideNamespace) {
     const daemon = await folder.run().ready();
     await until('the state is there', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
     rmSync(join(folder.path, 'state'), { recursive: true });
-    await until('there is a state file again', () => existsSync(folder.state));
+    // It is told once the new one is whole.
+    assert.match(await daemon.warning('state-file-replaced'), /nbrpc\.db/);
+    assert.ok(existsSync(folder.state));
     await daemon.end('SIGKILL');
     const print = spawnSync(process.execPath, [mainJs, 'nbrpc', '-d', folder.state, '-P'], { encoding: 'utf8' });
     assert.match(print.stdout, /^8\.1\.0\.1 \[https blocked @ .*\]:\n [ *]8\.1\.0\.1 ::/m, print.stderr);

@@ -234,14 +234,14 @@ ${' '.repeat(4 + 59)}^
     );
   });
 
-  test('cgroups that stand in for others are taken from the top of the tree, and are never none', () => {
+  test('cgroups that stand in for others are taken from the top of the tree, and never are too few', () => {
     const tree = new Map([
       ['', ['b', 'odd"name', 'a']],
       ['b', ['c']],
     ]);
     const children = (path: string): readonly string[] => tree.get(path) ?? [];
     assert.deepEqual(existingCgroups({ children }, 2), ['b', 'a']);
-    assert.deepEqual(existingCgroups({ children }, 10), ['b', 'a', 'b/c']);
-    assert.deepEqual(existingCgroups({ children: () => undefined }, 10), ['.']);
+    assert.deepEqual(existingCgroups({ children }, 5), ['b', 'a', 'b/c', '.', 'cgroup.procs']);
+    assert.deepEqual(existingCgroups({ children: () => undefined }, 1), ['.']);
   });
 }

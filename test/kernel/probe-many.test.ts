@@ -172,6 +172,34 @@ X`);
     });
   });
 
+  describe('addresses that swallow the SYN', () => {
+    it('do not keep others waiting for their time-out', async () => {
+      run(`nft -f - <<'X'
+table inet swallow {
+  chain in { type filter hook input priority 0
+    ip daddr 127.9.0.0/16 drop
+  }
+}
+X`);
+      const probe = open({ connects: 2 });
+      const addresses = ['127.9.0.1', '127.9.0.2', '127.9.0.3', '127.1.0.1'];
+      const order: string[] = [];
+      await Promise.all(
+        addresses.map(async (address) => {
+          const outcome = await probe.probe(request({ address, timeout: 3000 }), never);
+          order.push(`${address} ${Object.keys(tally([outcome])).join()}`);
+        }),
+      );
+      run('nft delete table inet swallow');
+      assert.equal(order[0], '127.1.0.1 200');
+      assert.deepEqual(
+        order.slice(1).sort(),
+        addresses.slice(0, 3).map((address) => `${address} connect timeout`),
+      );
+      await nothingLeft();
+    });
+  });
+
   describe('faults of the machine itself', () => {
     it('no route, a route of type unreachable and a link that is down are local; ICMP from the path is not', async () => {
       run(`

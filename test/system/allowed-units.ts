@@ -102,14 +102,6 @@ export async function hasJump(box: Container): Promise<boolean> {
   return stdout.includes('jump netsteward-allowed');
 }
 
-let runs = 0;
-
-/** A file that no other run writes to. */
-export function freshFile(): string {
-  runs += 1;
-  return `/run/connection-${runs}`;
-}
-
 /** What the next run of a unit that writes to `file` does, begun by `start`. */
 export async function nextRun(box: Container, file: string, start: () => Promise<unknown>): Promise<Connection> {
   await box.run(['rm', '-f', file]);

@@ -1,19 +1,9 @@
 /** Units of every kind get through at their first attempt, under real systemd, with real packets through an allow-list. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import {
-  type Allowed,
-  allowing,
-  comment,
-  connectingUnit,
-  firstAttempt,
-  freshFile,
-  refused,
-  ruleFile,
-  service,
-} from './allowed-units.ts';
+import { type Allowed, allowing, connectingUnit, firstAttempt, refused, service } from './allowed-units.ts';
 import { type Container, skip } from './container.ts';
-import { connecting, connections, refusing } from './packets.ts';
+import { connecting, connections } from './packets.ts';
 
 const file = '/run/connection';
 
@@ -38,7 +28,9 @@ const kinds: readonly Kind[] = [
   kind('a service of Type=simple', 'simple.service'),
   kind('a service of Type=exec', 'exec.service', { text: connectingUnit(file, { extra: 'Type=exec' }) }),
   kind('a service of Type=oneshot', 'once.service', { text: connectingUnit(file, { extra: 'Type=oneshot' }) }),
-  kind('a service of Type=notify', 'told.service', { text: connectingUnit(file, { flags: '-n -s', extra: 'Type=notify' }) }),
+  kind('a service of Type=notify', 'told.service', {
+    text: connectingUnit(file, { flags: '-n -s', extra: 'Type=notify' }),
+  }),
   kind('the command before a service’s own', 'prepared.service', {
     text: `${simple}ExecStart=\nExecStartPre=${connecting(file, '-t 3')}\nExecStart=/bin/true\nType=oneshot\n`,
   }),
@@ -138,9 +130,11 @@ for (const [tree, way] of [
       await refused(box, file, () => box.run(['systemctl', 'restart', 'stranger.service']));
     });
 
-    test('nothing was warned of', async () => {
+    test('nothing is warned of but late starts', async () => {
       const entries = await box.journal('-u', service, '-p', 'warning');
-      const said = entries.map(({ MESSAGE }) => String(MESSAGE)).filter((text) => !text.includes('unit-rule-late'));
+      // A start while the machine had no CPU time to give: what there is a warning for.
+      const late = /the rules of \S+ came \S+ after its process had begun/;
+      const said = entries.map(({ MESSAGE }) => String(MESSAGE)).filter((text) => !late.test(text));
       assert.deepEqual(said, []);
     });
   });

@@ -97,7 +97,7 @@ for (const tree of ['bookworm', 'trixie'] as const) {
 
     it('is read on while journald is restarted, killed, and its files are rotated and removed', async (t) => {
       const follower = follow(box);
-      t.after(follower.close);
+      t.after(() => follower.close());
       await untilFound(follower);
       for (const [index, disturbance] of [
         'systemctl restart systemd-journald.service',
@@ -117,7 +117,7 @@ for (const tree of ['bookworm', 'trixie'] as const) {
 
     it('goes on where the entry that was told last is gone', async (t) => {
       const follower = follow(box);
-      t.after(follower.close);
+      t.after(() => follower.close());
       await untilFound(follower);
       await start(box, 'vacuumed.service');
       await untilTold(follower, 'vacuumed.service');
@@ -137,7 +137,7 @@ for (const tree of ['bookworm', 'trixie'] as const) {
       await box.run(['systemctl', 'stop', ...units]);
       await box.run(['sh', '-c', 'rm -rf /run/log/journal /var/log/journal']);
       const follower = follow(box);
-      t.after(follower.close);
+      t.after(() => follower.close());
       await eventually('lost', () => lostBecause(follower).includes('there is no journal'));
       await box.run(['systemctl', 'start', ...units]);
       await start(box, 'back.service');
@@ -148,7 +148,7 @@ for (const tree of ['bookworm', 'trixie'] as const) {
     it('is read on when the folder for persistent journals is made and all moves there', async (t) => {
       await box.run(['test', '!', '-e', '/var/log/journal']);
       const follower = follow(box);
-      t.after(follower.close);
+      t.after(() => follower.close());
       await untilFound(follower);
       await box.run(['sh', '-c', 'mkdir /var/log/journal && journalctl --flush']);
       assert.match(await box.run(['sh', '-c', 'ls /var/log/journal/*']), /system\.journal/);
@@ -162,7 +162,7 @@ for (const tree of ['bookworm', 'trixie'] as const) {
 
     it('leaves no journalctl behind when its reader is killed', async (t) => {
       const follower = follow(box);
-      t.after(follower.close);
+      t.after(() => follower.close());
       await untilFound(follower);
       assert.notEqual(await box.run(['pgrep', '-x', 'journalctl']), '');
       follower.command.kill('SIGKILL');
@@ -178,7 +178,7 @@ for (const tree of ['bookworm', 'trixie'] as const) {
 
       it('has the jobs of user managers, as such', async (t) => {
         const follower = follow(box);
-        t.after(follower.close);
+        t.after(() => follower.close());
         await untilFound(follower);
         await alice.run(['systemd-run', '--user', '--quiet', '--wait', '--collect', '--unit=hers.service', 'true']);
         await untilTold(follower, 'hers.service');
@@ -187,7 +187,7 @@ for (const tree of ['bookworm', 'trixie'] as const) {
 
       it('tells nothing that others wrote in the name of systemd', async (t) => {
         const follower = follow(box);
-        t.after(follower.close);
+        t.after(() => follower.close());
         await untilFound(follower);
         await box.write('/usr/local/bin/forge', forge);
         await alice.run(['forge', 'forged-1.service']);
@@ -207,7 +207,7 @@ for (const tree of ['bookworm', 'trixie'] as const) {
 
       it('is lost for a user who may not read it, with what to do about that', async (t) => {
         const follower = follow(box, { uid: alice.uid });
-        t.after(follower.close);
+        t.after(() => follower.close());
         await eventually('lost', () => lostBecause(follower).includes('systemd-journal'), {
           details: follower.command.stderr,
         });

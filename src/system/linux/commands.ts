@@ -17,11 +17,15 @@ export class LinuxCommands implements Commands {
     this.#clock = clock;
   }
 
-  run({ argv, timeout }: CommandRequest, signal: AbortSignal): Promise<CommandOutcome> {
+  run({ argv, timeout, env }: CommandRequest, signal: AbortSignal): Promise<CommandOutcome> {
     const [program = '', ...args] = argv;
     return new Promise((resolve) => {
       // A group of its own, so that what a script has started ends with it.
-      const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+      const child = spawn(program, args, {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+        env: { ...process.env, ...env },
+      });
       let said = '';
       let why: string | undefined;
       let timer: Timer | undefined;

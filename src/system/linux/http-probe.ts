@@ -1,10 +1,9 @@
 /** The HttpProbe port over real sockets: connects in large numbers, then TLS and HTTP in small ones. */
 import net from 'node:net';
 import type { Clock } from '../../core/clock.ts';
-import { describeError } from '../../core/errors.ts';
 import type { HttpProbe, ProbeOutcome, ProbeRequest } from '../ports.ts';
-import { exchange } from './http-probe-exchange.ts';
 import { localFailure } from './http-probe-failure.ts';
+import { passThrough, type Stages } from './http-probe-passage.ts';
 import { Slots } from './http-probe-slots.ts';
 import type { PortRange } from './local-ports.ts';
 import { TcpStage } from './tcp-stage.ts';
@@ -13,12 +12,9 @@ import type { TrustStore } from './trust-store.ts';
 export interface HttpProbeOptions {
   readonly clock: Clock;
   readonly trust: TrustStore;
-  /**
-   * Connects that start at a time, and sockets that are connected and wait for their handshake; 1000 by default. A connect
-   * that takes longer than `patience` no longer counts.
-   */
+  /** Connects that start at a time; 1000 by default. One that takes longer than 250 ms no longer counts. */
   readonly connects?: number;
-  /** Handshakes that start at a time; 64 by default. One that takes longer than `patience` no longer counts. */
+  /** Handshakes that start at a time; 64 by default. One that takes longer than 250 ms no longer counts. */
   readonly handshakes?: number;
   /** Open sockets in all; 3000 by default (one that is connected and waits for its turn costs 6 kB). */
   readonly sockets?: number;
@@ -28,10 +24,6 @@ export interface HttpProbeOptions {
   readonly ports?: { readonly http: number; readonly https: number };
 }
 
-// A censor that swallows packets must not hold a slot for a whole time-out: 64 addresses that swallow the TLS hello would stop
-// everything, 1000 that swallow the SYN would.
-const patience = 250;
-
 /** Host and path go out as they are: into the TLS hello, a header and the request line. */
 function requestProblem({ address, host, path }: ProbeRequest): string | undefined {
   if (net.isIP(address) === 0) return `${address} is not an IP address`;
@@ -40,64 +32,25 @@ function requestProblem({ address, host, path }: ProbeRequest): string | undefin
 }
 
 export class LinuxHttpProbe implements HttpProbe {
-  readonly #clock: Clock;
-  readonly #trust: TrustStore;
-  readonly #tcp: TcpStage;
-  readonly #ports: { readonly http: number; readonly https: number };
-  readonly #sockets: Slots;
-  readonly #connects: Slots;
-  readonly #handshakes: Slots;
+  readonly #stages: Stages;
 
   constructor(options: HttpProbeOptions) {
-    this.#clock = options.clock;
-    this.#trust = options.trust;
-    this.#tcp = new TcpStage(options.clock, options.sourcePorts);
-    this.#ports = options.ports ?? { http: 80, https: 443 };
-    this.#sockets = new Slots(options.sockets ?? 3000);
-    this.#connects = new Slots(options.connects ?? 1000);
-    this.#handshakes = new Slots(options.handshakes ?? 64);
+    const { clock, trust, ports = { http: 80, https: 443 } } = options;
+    this.#stages = {
+      clock,
+      trust,
+      ports,
+      tcp: new TcpStage(clock, options.sourcePorts),
+      sockets: new Slots(options.sockets ?? 3000),
+      connects: new Slots(options.connects ?? 1000),
+      handshakes: new Slots(options.handshakes ?? 64),
+    };
   }
 
   /** Waiting for a slot is no part of the request's time-outs. */
   probe(request: ProbeRequest, signal: AbortSignal): Promise<ProbeOutcome> {
     const problem = requestProblem(request);
     if (problem !== undefined) return Promise.resolve(localFailure(problem));
-    return this.#sockets.run(signal, async () => {
-      try {
-        return await this.#stages(request, signal);
-      } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        return localFailure(describeError(error));
-      }
-    });
-  }
-
-  async #stages(request: ProbeRequest, signal: AbortSignal): Promise<ProbeOutcome> {
-    const target = { address: request.address, port: this.#ports[request.scheme], timeout: request.timeout };
-    return this.#connects.run(signal, async (connected) => {
-      const late = this.#clock.after(patience, connected);
-      const first = await this.#tcp.connect(target, signal).finally(() => late.cancel());
-      if (first.kind !== 'connected') return first;
-      const { socket } = first;
-      let started = false;
-      const stop = (): void => {
-        if (!started) socket.destroy();
-      };
-      const shake = async (release: () => void): Promise<ProbeOutcome> => {
-        started = true;
-        connected();
-        const timer = this.#clock.after(patience, release);
-        try {
-          // A server may well hang up on a client that said nothing while it waited for its turn.
-          const next = socket.destroyed ? await this.#tcp.connect(target, signal) : first;
-          if (next.kind !== 'connected') return next;
-          const options = { clock: this.#clock, context: this.#trust.context() };
-          return await exchange(next.socket, request, options, signal);
-        } finally {
-          timer.cancel();
-        }
-      };
-      return this.#handshakes.run(signal, shake).finally(stop);
-    });
+    return passThrough(this.#stages, request, signal);
   }
 }

@@ -73,6 +73,10 @@ export class NetlinkKernelSets implements KernelRuleset {
     return true;
   }
 
+  hasTable(table: NftTable): boolean {
+    return this.#exists(messageTypes.getTable, table, [[1, table.name]]);
+  }
+
   chains(): readonly KernelChain[] {
     const answers = this.#dump(messageTypes.getChain, messageTypes.newChain, undefined, []) ?? [];
     return answers.flatMap(({ family, body }) => chainOf(family, body) ?? []);

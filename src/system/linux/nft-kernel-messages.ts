@@ -25,6 +25,7 @@ const batchEnd = 0x11;
 const batchGeneration = 1;
 /** enum nf_tables_msg_types */
 export const messageTypes = {
+  getTable: 1,
   newChain: 3,
   getChain: 4,
   newRule: 6,
@@ -255,17 +256,21 @@ export function chainOf(family: NftFamily | undefined, body: Buffer): KernelChai
 }
 
 /** TYPE_CGROUPV2 of nft's include/datatype.h; a concatenation's number is made of those of its parts, six bits each. */
-const cgroupType = 48;
+const cgroupType = 46;
 const typeBits = 6;
+/** NFT_SET_ANONYMOUS: it belongs to a rule. */
+const anonymousSet = 1;
 
 /** Of one NEWSET message. */
 export function setOf(family: NftFamily | undefined, body: Buffer): KernelSet | undefined {
   const [table, name] = [textOf(contentOf(body, 1)), textOf(contentOf(body, 2))];
   const type = contentOf(body, 4);
   if (family === undefined || table === undefined || name === undefined || type?.length !== 4) return undefined;
+  const setFlags = contentOf(body, 3);
+  const anonymous = setFlags?.length === 4 && (setFlags.readUInt32BE() & anonymousSet) !== 0;
   let leading = type.readUInt32BE();
   while (leading >> typeBits > 0) leading >>>= typeBits;
-  return { table: { family, name: table }, name, cgroups: leading === cgroupType };
+  return { table: { family, name: table }, name, cgroups: leading === cgroupType && !anonymous };
 }
 
 /** Of the answer to the question for the ruleset's generation. */

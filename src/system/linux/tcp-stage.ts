@@ -21,6 +21,8 @@ export interface TcpTarget {
 const portTaken = new Set(['EADDRINUSE', 'EADDRNOTAVAIL']);
 const portAttempts = 8;
 
+const ignore = (): void => {};
+
 /** Calls `action` after `ms`, but not before what has already arrived is read: a stalled process must not see time-outs that never were. */
 export function deadline(clock: Clock, ms: number, action: () => void): Timer {
   let immediate: NodeJS.Immediate | undefined;
@@ -83,17 +85,22 @@ export class TcpStage {
         reject(signal.reason);
       });
       // Not told when connect(2) itself fails: then nothing has left this machine.
-      socket.once('connectionAttemptFailed', () => {
+      const onAttemptFailed = (): void => {
         sent = true;
-      });
-      // Stays for the socket's whole life: an error without a listener would end the process.
-      socket.on('error', (error) => {
+      };
+      const onError = (error: Error): void => {
         settle();
         const taken = localPort !== undefined && portTaken.has(errnoOf(error) ?? '');
         resolve(taken ? error : connectFailure(error, sent));
-      });
+      };
+      socket.once('connectionAttemptFailed', onAttemptFailed);
+      // Stays for the socket's whole life: an error without a listener would end the process.
+      socket.on('error', ignore);
+      socket.once('error', onError);
       socket.once('connect', () => {
         settle();
+        // A socket that waits for its turn need not hold all this.
+        socket.off('connectionAttemptFailed', onAttemptFailed).off('error', onError);
         resolve({ kind: 'connected', socket });
       });
     });

@@ -182,9 +182,9 @@ describe('a malformed rule', () => {
     '# a.service :: add chain inet f c':
       '1:20 rule of "a.service": "chain" is not possible here: only "add rule" and "add element" are',
     '# a.service :: inet f; c accept':
-      '1:21 rule of "a.service": the table "f;" must start with a letter and go on with letters, digits, "-", "_", "." or "/"',
+      '1:21 rule of "a.service": the table "f;" must start with a letter, "_" or "." and go on with letters, digits, "-", "_", "." or "/"',
     '# a.service :: inet f c#d accept':
-      '1:23 rule of "a.service": the chain "c#d" must start with a letter and go on with letters, digits, "-", "_", "." or "/"',
+      '1:23 rule of "a.service": the chain "c#d" must start with a letter, "_" or "." and go on with letters, digits, "-", "_", "." or "/"',
     '# a.service :: inet f c': '1:24 rule of "a.service": the statement is missing after FAMILY TABLE CHAIN',
     '# a.service :: inet f c accept \\':
       '1:32 rule of "a.service": "inet f c accept" goes on after "\\", but the file ends there; begin the next line with "# ", or take out the "\\"',

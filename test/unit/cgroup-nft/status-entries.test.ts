@@ -118,6 +118,7 @@ test('rules whose chain or set is missing, or of which nft refused one of the sa
     unitEntries(source({ warnings: [warning(code, subject)] })).map(({ lacking }) => lacking);
   assert.deepEqual(lackingOf('unit-chain-missing', 'inet filter out'), [[], ['/n.conf:1', '/n.conf:2']]);
   assert.deepEqual(lackingOf('unit-chain-missing', 'inet filter units'), [['/n.conf:3'], []]);
+  assert.deepEqual(lackingOf('units-not-applied', 'inet filter units'), [['/n.conf:3'], []]);
   assert.deepEqual(lackingOf('unit-rule-refused', 'inet filter out a.service'), [[], ['/n.conf:1', '/n.conf:2']]);
   assert.deepEqual(lackingOf('unit-rule-refused', 'inet filter out other.service'), [[], []]);
 });

@@ -24,6 +24,10 @@ test('tabs, carriage returns and characters that no terminal shows as one column
     '    # a??b word',
     '           ^^^^',
   ]);
+  assert.deepEqual(shown('# \u{1f600} word', { line: 1, column: 6, width: 4 }).slice(1), [
+    '    # ?? word',
+    '         ^^^^',
+  ]);
 });
 
 test('a mark that goes on in the next line ends with this one, before its backslash', () => {

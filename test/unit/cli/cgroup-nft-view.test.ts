@@ -83,11 +83,14 @@ test('the own table is named with what keeps others from it, and the sources wit
   );
 });
 
-test('what is not shown is counted, and what waits for its cgroup is told', () => {
-  assert.deepEqual(renderCgroupNft(detail([], { more: 7, waiting: ['a.service (/f:1)'] }), now).slice(1), [
+test('what is not shown is counted; what waits for its cgroup is told, and comments that look like rules', () => {
+  const changes = { more: 7, waiting: ['a.service (/f:1)'], remarks: ['/f:2:1: ignored'] };
+  assert.deepEqual(renderCgroupNft(detail([], changes), now).slice(1), [
     '… and 7 more',
     'waits for its cgroup:',
     '  a.service (/f:1)',
+    'comments that look like rules:',
+    '  /f:2:1: ignored',
   ]);
 });
 

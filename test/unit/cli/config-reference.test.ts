@@ -114,6 +114,7 @@ test('the keys that a parser asks for are found in tables and in arrays of table
 const needed: Readonly<Record<string, ConfigTable>> = {
   nbrpc: { check_lists: ['/x'] },
   'cgroup-nft': { group: [{ name: 'any', units: ['any.service'], mark: 1 }] },
+  dyndns: { zone: [{ file: '/x' }] },
 };
 
 /** The configuration of an example with what a whole one needs. */

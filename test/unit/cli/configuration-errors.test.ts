@@ -96,10 +96,13 @@ test('unknown keys are named on every level, and those that every object has too
 
 test('a module that this version does not have, and no module at all, are said plainly', () => {
   assert.match(
-    check(`${good}[dyndns]\n`).stderr,
-    /^n\.toml:3:2: dyndns: this version of netsteward does not have this module/,
+    check(`${good}[dnstest]\n`).stderr,
+    /^n\.toml:3:2: dnstest: this version of netsteward does not have this module/,
   );
-  assert.match(check('[log]\n').stderr, /^n\.toml: no module is on: add the table of at least one \(\[nbrpc\], \[cgroup-nft\]\)\n$/);
+  assert.match(
+    check('[log]\n').stderr,
+    /^n\.toml: no module is on: add the table of at least one \(\[nbrpc\], \[cgroup-nft\], \[dyndns\]\)\n$/,
+  );
   assert.match(check('').stderr, /^n\.toml: no module is on/);
 });
 

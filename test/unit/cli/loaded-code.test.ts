@@ -73,7 +73,10 @@ test('help of every command loads commander, and nothing native, no other packag
     ['--help'],
     ['help'],
     ['--version'],
-    ...['run', 'check', 'status', 'reload', 'nbrpc', 'cgroup-nft', 'lab', 'nft-agent', 'completion'].map((name) => [name, '--help']),
+    ...['run', 'check', 'status', 'reload', 'nbrpc', 'cgroup-nft', 'lab', 'nft-agent', 'completion'].map((name) => [
+      name,
+      '--help',
+    ]),
     ['lab', 'up', '--help'],
     ['cgroup-nft', 'explain', '--help'],
     ['help', 'lab', 'censor'],
@@ -84,7 +87,9 @@ test('help of every command loads commander, and nothing native, no other packag
     const own = [...lines.matchAll(/\/src\/(\S+)\.js$/gm)].map(([, path]) => path ?? '');
     assert.ok(own.includes('cli/program'), lines);
     assert.deepEqual(
-      own.filter((path) => /^(?:system\/linux|nbrpc|cgroup-nft|supervisor)\//.test(path) && path !== 'supervisor/defaults'),
+      own.filter(
+        (path) => /^(?:system\/linux|nbrpc|cgroup-nft|supervisor)\//.test(path) && path !== 'supervisor/defaults',
+      ),
       [],
       words.join(' '),
     );

@@ -1,9 +1,10 @@
-/** What the modules' parse() makes of their tables crosses to a process or thread as it is: nothing of it is lost on the way. */
+/** The modules in their places: what parse() makes of their tables gets there as it is, and nbrpc runs in a thread with a limit. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { deserialize, serialize } from 'node:v8';
+import type { Worker } from 'node:worker_threads';
 import { composeRegistry } from '../../../src/cli/compose.ts';
 import { parseConfiguration } from '../../../src/supervisor/config.ts';
 import { checkout } from '../../checkout.ts';
@@ -39,4 +40,21 @@ test('a configuration is the same after it was cloned for a thread, and serializ
       assert.deepEqual(deserialize(serialize(config)), config, name);
     }
   }
+});
+
+test('nbrpc starts in a thread whose memory is limited, and why it cannot start comes back with its remedy', async () => {
+  const nbrpc = await composeRegistry(new MemoryLog()).get('nbrpc')?.();
+  assert.ok(nbrpc);
+  const parsed = nbrpc.parse({ check_lists: ['/a.list'], state: '/proc/nowhere/nbrpc.db' });
+  assert.ok(parsed.ok);
+  const limits: Worker['resourceLimits'][] = [];
+  // They are gone with the thread.
+  process.once('worker', (worker) => limits.push(worker.resourceLimits));
+  await assert.rejects(nbrpc.start(parsed.config, new AbortController().signal), {
+    name: 'NetstewardError',
+    code: 'state-folder-unusable',
+    remedy: /^Make it, writable/,
+  });
+  const [limit] = limits;
+  assert.deepEqual([limit?.maxOldGenerationSizeMb, limit?.maxYoungGenerationSizeMb], [768, 8]);
 });

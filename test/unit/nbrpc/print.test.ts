@@ -35,6 +35,26 @@ a.org [https OK @ 1970-01-01.00:00]:
     );
   });
 
+  it('has the reason of a failure, and the bare word where there is none', () => {
+    const host = entry('a', { state: 'na' }, '1.1.1.1=na 1.1.1.2=na 1.1.1.3=ok 1.1.1.4=skipped');
+    const reasons = new Map(
+      [...host.addresses].map(([key, value]) => [key, { ...value, reason: key.endsWith('2') ? '' : 'tls reset' }]),
+    );
+    const text = printState(state({ ...host, addresses: reasons }), { time: () => 'T', width: 110 });
+    const words = ['tls reset', 'na', 'ok', 'skipped'].map((word, i) => ` *1.1.1.${i + 1} :: [T] ${word}\n`).join('');
+    assert.equal(text, `\na [https blocked @ T]:\n${words}\n`);
+  });
+
+  it('cuts long lines by characters, and never within one', () => {
+    const host = entry('a', { state: 'na' }, '1.1.1.1=na');
+    const reason = '😀'.repeat(20);
+    const reasons = new Map([...host.addresses].map(([key, value]) => [key, { ...value, reason }]));
+    const line = (width: number): string | undefined =>
+      printState(state({ ...host, addresses: reasons }), { time: () => 'T', width }).split('\n')[2];
+    assert.equal(line(37), ` *1.1.1.1 :: [T] ${reason}`);
+    assert.equal(line(36), ` *1.1.1.1 :: [T] ${'😀'.repeat(16)}...`);
+  });
+
   it('cuts long lines', () => {
     const lines = printState(all, { time, width: 20 }).split('\n');
     assert.equal(lines[1], 'b.com. [https ???...');

@@ -54,4 +54,21 @@ describe('the schedule', () => {
     assert.deepEqual(due, ['1.na', '1.skipped', '2.na', '2.skipped']);
     assert.equal(dueAlternatives(state, { ...base, now: 550 }).length, 2);
   });
+
+  it('has for the other route what was asked about the longest time ago, the earlier known first among equals', () => {
+    const address = (name: string, order: number, altChecked: number) =>
+      [name, addressRecord(name, { order, altChecked, state: 'na' })] as const;
+    const one = {
+      record: hostRecord('a', { state: 'failing' }),
+      addresses: new Map([address('x', 3, 7), address('y', 2, 9)]),
+    };
+    const two = {
+      record: hostRecord('b', { state: 'failing' }),
+      addresses: new Map([address('z', 4, 7), address('w', 1, 8)]),
+    };
+    const names = (limit: number) =>
+      dueAlternatives(new State([one, two]), { ...base, limit }).map((due) => due.address.address);
+    assert.deepEqual(names(99), ['x', 'z', 'w', 'y']);
+    assert.deepEqual(names(2), ['x', 'z']);
+  });
 });

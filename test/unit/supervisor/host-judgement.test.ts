@@ -174,3 +174,20 @@ test('sets of the administrator: no marks of ours are judged, but the filter is'
     'warning: IPv4: the reverse path filter is strict on wg0: it drops answers that come through the tunnel, and (src_valid_mark = 1) marked packets from the LAN',
   ]);
 });
+
+test('a table that marks packets of units counts on no routes, and says what its end means', () => {
+  const units: HostNeeds = {
+    sets: [],
+    ownTables: [{ ...table, name: 'units', marks: undefined, exemptPorts: undefined, use: 'units' }],
+  };
+  const strict = { ok: true, value: { filters: new Map([['all', 1]]), looksAtMark: false } } as const;
+  const findings = judge({ ...kernel('6.1.0'), reversePath: strict }, units);
+  assert.deepEqual(worse(findings), [
+    'warning: on_stop = "keep" cannot hold here: the table inet units has the flag owner alone, so the kernel removes it when netsteward stops, and no packet of a unit is marked until it starts again',
+  ]);
+  const flushed = judge({}, { ...units, ownTables: units.ownTables.map((each) => ({ ...each, onStop: 'flush' })) });
+  assert.ok(
+    flushed.some(({ text }) => text.endsWith('the table inet units goes, and no packet of a unit is marked')),
+    JSON.stringify(flushed),
+  );
+});

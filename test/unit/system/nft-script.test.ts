@@ -79,7 +79,7 @@ const hostile = fc.oneof(
 
 /** All words of nft that one operation of these may be made of. */
 const wholeLine =
-  /^(?:(?:flush set|list set|add set|delete table|add table|add chain|add rule|(?:add|delete) element) )(?:inet) [A-Za-z][\w./-]*(?: [A-Za-z][\w./-]*)?(?: \{ (?:type ipv4_addr;|type filter hook output priority mangle; policy accept;|[0-9a-f.:]+(?:, [0-9a-f.:]+)*) \}| (?:ip daddr @[A-Za-z][\w./-]*) return)?$/;
+  /^(?:(?:flush set|list set|add set|delete table|add table|add chain|add rule|(?:add|delete) element) )(?:inet) [A-Za-z_.][\w./-]*(?: [A-Za-z_.][\w./-]*)?(?: \{ (?:type ipv4_addr;|type filter hook output priority mangle; policy accept;|[0-9a-f.:]+(?:, [0-9a-f.:]+)*) \}| (?:ip daddr @[A-Za-z_.][\w./-]*) return)?$/;
 
 test('whatever a name or an address is, a script either refuses it or is exactly one command of the asked kind', () => {
   fc.assert(
@@ -178,10 +178,10 @@ test('addresses are canonical: what two texts of one address become is the same'
 });
 
 test('names follow the scanner of nft and the limit of the kernel', () => {
-  for (const name of ['filter', 'vpn.whitelist', 'a/b', 'netsteward-nbrpc', 'x_1', 'a'.repeat(255)]) {
+  for (const name of ['filter', 'vpn.whitelist', 'a/b', 'netsteward-nbrpc', 'x_1', '_a', '.a', 'a'.repeat(255)]) {
     assert.equal(identifierProblem(name), undefined, name);
   }
-  for (const name of ['', '1a', '_a', 'a b', 'a\\b', 'a;b', 'a"b', 'a'.repeat(256)]) {
+  for (const name of ['', '1a', '-a', '.', 'a b', 'a\\b', 'a;b', 'a"b', 'a'.repeat(256)]) {
     assert.notEqual(identifierProblem(name), undefined, name);
   }
 });

@@ -1,0 +1,352 @@
+/** Keeps one chain of the administrator's leading to the rules of its units: units whose cgroups change first, the rest in pieces. */
+import { NetstewardError } from '../core/errors.ts';
+import { unitChain } from './chain-names.ts';
+import { type ChainLook, ChainsSink, type LivingRule, lacksChain } from './chains-sink.ts';
+import { type KeeperOptions, type KeeperState, restAfter, retry, tellFailure } from './keeper.ts';
+import { livingRules, type Members } from './living.ts';
+import type { ChainTarget } from './selection.ts';
+import { complaintOf, isRefusal, lacksCgroup } from './sift.ts';
+import { WorkLoop } from './work-loop.ts';
+
+/** Rules of one transaction, some milliseconds: a new cgroup must not wait for 10 000 of them. */
+const mostRules = 64;
+/** How often cgroups may vanish, or others flush the ruleset, between look and act. */
+const mostRaces = 5;
+
+/** What is known of a unit's chain. */
+interface UnitState {
+  /** Rules in it; undefined: it may not be there. */
+  readonly count: number | undefined;
+  /** Statements that nft has refused, with its words. */
+  readonly refused: ReadonlyMap<string, { readonly rule: LivingRule; readonly reason: string }>;
+}
+
+const unknown: UnitState = { count: undefined, refused: new Map() };
+
+export class ChainKeeper {
+  readonly #options: KeeperOptions;
+  readonly #sink: ChainsSink;
+  readonly #loop: WorkLoop;
+  #target: ChainTarget;
+  #units = new Map<string, UnitState>();
+  /** Units whose cgroups have changed. */
+  readonly #changed = new Set<string>();
+  /** Units whose chains have to be made. */
+  readonly #rest = new Set<string>();
+  /** Units with refused rules that are tried again. */
+  readonly #again = new Set<string>();
+  /** Units that are being told to the kernel. */
+  #filling: ReadonlySet<string> = new Set();
+  #frame = false;
+  #flush = false;
+  #suspect = false;
+  #missing = false;
+  #races = 0;
+  /** Until then (monotonic) others' changes are not looked at. */
+  #restUntil = 0;
+  /** Until then refused rules are not tried again. */
+  #againFrom = 0;
+
+  constructor(options: KeeperOptions, target: ChainTarget) {
+    this.#options = options;
+    this.#target = target;
+    this.#sink = new ChainsSink(options.nft, options.kernel, target.table, target.chain);
+    this.#loop = new WorkLoop({
+      clock: options.clock,
+      retry,
+      due: () => this.#due(),
+      step: () => this.#step(),
+      onFailed: (error) => {
+        this.#everything();
+        tellFailure(options, target.key, error);
+        options.onQuiet();
+      },
+      onQuiet: () => {
+        this.#races = 0;
+        options.board.clear('units-not-applied', target.key);
+        options.onQuiet();
+      },
+    });
+  }
+
+  get trouble(): 'failing' | 'missing' | undefined {
+    if (this.#loop.failing) return 'failing';
+    return this.#missing ? 'missing' : undefined;
+  }
+
+  /** Of the rules of one unit. */
+  stateOf(unit: string): KeeperState {
+    if (this.trouble !== undefined) return this.trouble;
+    const waits = this.#frame || [this.#changed, this.#rest, this.#filling].some((units) => units.has(unit));
+    return waits ? 'busy' : 'done';
+  }
+
+  /** Whether the administrator's chain is there. Throws NftError. */
+  exists(): boolean {
+    return this.#sink.exists();
+  }
+
+  /** Cgroups in the rules of this unit came or went, or it had a job. */
+  touch(unit: string): void {
+    if (this.#target.units.has(unit)) this.#changed.add(unit);
+  }
+
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  /** All anew. With `flush` what the administrator has in his chain goes. */
+  remake(flush: boolean): void {
+    this.#flush ||= flush;
+    this.#everything();
+  }
+
+  /** Other units and rules for the same chain. */
+  configure(target: ChainTarget, flush: boolean): void {
+    for (const unit of this.#target.units.keys()) if (!target.units.has(unit)) this.#tellRefused(unit, unknown);
+    this.#target = target;
+    for (const known of [this.#units, this.#changed, this.#rest, this.#again]) {
+      for (const unit of known.keys()) if (!target.units.has(unit)) known.delete(unit);
+    }
+    this.remake(flush);
+  }
+
+  /** Others have changed something in a table of this name. */
+  suspect(): void {
+    this.#suspect = true;
+    const left = this.#restUntil - this.#options.clock.monotonic();
+    if (left > 0) this.#loop.wakeAfter(left);
+    else this.#loop.wake();
+  }
+
+  /** Rejects with what is refused; rules that nft refuses, and a chain that is missing, are warnings. */
+  finish(): Promise<void> {
+    return this.#loop.finish();
+  }
+
+  /** Resolves when nothing is under way any more. What is in the kernel stays. */
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    const { board } = this.#options;
+    board.clear('units-not-applied', this.#target.key);
+    board.clear('unit-chain-missing', this.#target.key);
+    for (const unit of this.#target.units.keys()) this.#tellRefused(unit, unknown);
+  }
+
+  #everything(): void {
+    this.#changed.clear();
+    for (const unit of this.#target.units.keys()) this.#rest.add(unit);
+    this.#frame = true;
+  }
+
+  #due(): boolean {
+    if (this.#mayLook()) return true;
+    if (this.#missing) return this.#frame;
+    return this.#changed.size + this.#rest.size > 0 || this.#frame || this.#mayTryAgain();
+  }
+
+  #mayLook(): boolean {
+    return this.#suspect && this.#options.clock.monotonic() >= this.#restUntil;
+  }
+
+  #mayTryAgain(): boolean {
+    return this.#again.size > 0 && this.#options.clock.monotonic() >= this.#againFrom;
+  }
+
+  async #step(): Promise<void> {
+    if (this.#missing) return this.#look();
+    if (this.#changed.size > 0) return this.#fillSome(this.#changed);
+    if (this.#mayLook()) return this.#look();
+    if (this.#rest.size > 0) return this.#fillSome(this.#rest);
+    if (this.#frame) return this.#makeFrame();
+    return this.#tryAgain();
+  }
+
+  async #look(): Promise<void> {
+    const { clock } = this.#options;
+    this.#suspect = false;
+    const began = clock.monotonic();
+    const look = this.#sink.look();
+    if (look === undefined) this.#lack();
+    else if (this.#missing) {
+      this.#missing = false;
+      this.#options.board.clear('unit-chain-missing', this.#target.key);
+      this.#everything();
+    } else this.#compare(look);
+    const ended = clock.monotonic();
+    this.#restUntil = ended + restAfter(ended - began);
+  }
+
+  /** The administrator's chain is not there: what comes and goes is looked at when it is. */
+  #lack(): void {
+    const { key, units } = this.#target;
+    this.#missing = true;
+    this.#frame = false;
+    this.#flush = false;
+    for (const units of [this.#changed, this.#rest, this.#again, this.#units]) units.clear();
+    this.#options.board.raise('unit-chain-missing', key, { chain: key, units: String(units.size) });
+  }
+
+  #compare({ jumps, frame, count }: ChainLook): void {
+    const { chain, units } = this.#target;
+    const wanted = [...units.keys()].map((unit) => unitChain(chain, unit));
+    if (jumps.length !== 1 || frame.length !== wanted.length || wanted.some((name, at) => name !== frame[at])) {
+      this.#frame = true;
+    }
+    for (const unit of units.keys()) {
+      const known = this.#units.get(unit)?.count;
+      if (known === undefined || (count(unitChain(chain, unit)) ?? 0) !== known) this.#rest.add(unit);
+    }
+    // What the ruleset lacked, as a set that a rule looks into, may have come.
+    for (const [unit, { refused }] of this.#units) if (refused.size > 0) this.#again.add(unit);
+  }
+
+  /** As many of them as one transaction should have. */
+  async #fillSome(queue: Set<string>): Promise<void> {
+    const members = this.#options.members();
+    const units = new Map<string, readonly LivingRule[]>();
+    let size = 0;
+    for (const unit of queue) {
+      const rules = this.#rulesOf(unit, members);
+      size += rules.length + 1;
+      if (units.size > 0 && size > mostRules) break;
+      units.set(unit, rules);
+      queue.delete(unit);
+      this.#rest.delete(unit);
+    }
+    this.#filling = new Set(units.keys());
+    await this.#fill(units);
+    this.#filling = new Set();
+    this.#options.onQuiet();
+  }
+
+  /** Living rules of a unit without those that nft is known to refuse: the good ones go first. */
+  #rulesOf(unit: string, members: Members): readonly LivingRule[] {
+    const { refused } = this.#units.get(unit) ?? unknown;
+    if (refused.size > 0) this.#again.add(unit);
+    return livingRules(this.#target.units.get(unit) ?? [], members).filter(({ statement }) => !refused.has(statement));
+  }
+
+  async #fill(units: ReadonlyMap<string, readonly LivingRule[]>): Promise<void> {
+    const fresh = [...units.keys()].some((unit) => this.#units.get(unit)?.count === undefined);
+    try {
+      await this.#sink.fill(units, fresh);
+      for (const [unit, rules] of units) this.#know(unit, rules.length);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (lacksChain(error) && !lacksCgroup(error) && this.#chainsGone(units.keys())) return;
+      if (units.size === 1) {
+        for (const unit of units.keys()) await this.#fillAccepted(unit, true);
+        return;
+      }
+      const half = units.size >> 1;
+      await this.#fill(new Map([...units].slice(0, half)));
+      await this.#fill(new Map([...units].slice(half)));
+    }
+  }
+
+  /** One unit, with the rules that nft takes; `tried`: not all of them at once, as has been seen. */
+  async #fillAccepted(unit: string, tried: boolean): Promise<void> {
+    const { members, tree, log } = this.#options;
+    for (let races = tried ? 1 : 0; ; races++) {
+      // Without cgroups that are gone by now, of which we shall be told in a moment.
+      const living = new Map([...members()].filter(([path, id]) => races === 0 || tree.id(path) === id));
+      const rules = livingRules(this.#target.units.get(unit) ?? [], living);
+      const refused = new Map<string, { rule: LivingRule; reason: string }>();
+      const accepted =
+        races === 0
+          ? rules
+          : await this.#sink.accepted(unit, rules, (rule, error) => {
+              if (!isRefusal(error)) throw error;
+              if (lacksCgroup(error)) log.debug('unit-rule-without-cgroup', { unit, rule: rule.origin });
+              else refused.set(rule.statement, { rule, reason: complaintOf(error) });
+            });
+      try {
+        await this.#sink.fill(new Map([[unit, accepted]]), true);
+      } catch (error) {
+        if (!isRefusal(error) || races === mostRaces) throw error;
+        if (lacksChain(error) && !lacksCgroup(error) && this.#chainsGone([])) return;
+        continue;
+      }
+      const state = { count: accepted.length, refused };
+      // Unless another configuration came meanwhile.
+      if (this.#target.units.has(unit)) {
+        this.#units.set(unit, state);
+        this.#tellRefused(unit, state);
+      }
+      return;
+    }
+  }
+
+  /** Whether the administrator's chain, or one of these units' that we had made, has been taken away: all is made anew then. */
+  #chainsGone(units: Iterable<string>): boolean {
+    if (!this.#sink.exists()) {
+      this.#lack();
+      return true;
+    }
+    const known = [...units].filter((unit) => this.#units.get(unit)?.count !== undefined);
+    if (known.every((unit) => this.#sink.has(unit))) return false;
+    this.#race();
+    this.#units = new Map([...this.#units].map(([unit, { refused }]) => [unit, { count: undefined, refused }]));
+    this.#everything();
+    return true;
+  }
+
+  async #makeFrame(): Promise<void> {
+    const { key, units } = this.#target;
+    if (!this.exists()) return this.#lack();
+    this.#frame = false;
+    try {
+      await this.#sink.frame([...units.keys()], this.#flush);
+      this.#flush = false;
+      this.#sink.dropSurplusJumps();
+      this.#options.log.debug('unit-rules-applied', { chain: key, units: units.size });
+    } catch (error) {
+      if (!lacksChain(error)) throw error;
+      this.#race();
+      this.#units.clear();
+      this.#everything();
+    }
+  }
+
+  #race(): void {
+    this.#races += 1;
+    if (this.#races <= mostRaces) return;
+    this.#races = 0;
+    const message = `others change the table of the chain ${this.#target.key} again and again`;
+    throw new NetstewardError('ruleset-contended', message, {
+      remedy: 'See with nft monitor who does; a second netsteward with rules for the same chain?',
+    });
+  }
+
+  async #tryAgain(): Promise<void> {
+    const { clock } = this.#options;
+    const [unit] = this.#again;
+    if (unit === undefined) return;
+    this.#again.delete(unit);
+    const began = clock.monotonic();
+    await this.#fillAccepted(unit, false);
+    const ended = clock.monotonic();
+    // Each try may cost 20 ms, in which no new member can be told to the kernel.
+    this.#againFrom = ended + 10 * (ended - began);
+    if (this.#again.size > 0) this.#loop.wakeAfter(this.#againFrom - ended);
+  }
+
+  #know(unit: string, count: number): void {
+    if (!this.#target.units.has(unit)) return;
+    const { refused } = this.#units.get(unit) ?? unknown;
+    this.#units.set(unit, { count, refused });
+    if (refused.size === 0) this.#tellRefused(unit, unknown);
+  }
+
+  #tellRefused(unit: string, { refused }: UnitState): void {
+    const { board } = this.#options;
+    const subject = `${this.#target.key} ${unit}`;
+    const [one] = refused.values();
+    if (one === undefined) board.clear('unit-rule-refused', subject);
+    else {
+      const rule = `${one.rule.origin}: ${one.rule.statement}`;
+      board.raise('unit-rule-refused', subject, { unit, rule, reason: one.reason });
+    }
+  }
+}

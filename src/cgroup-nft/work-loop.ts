@@ -1,0 +1,110 @@
+/** Does one piece of work after the other as long as some are due; after a failure it waits, longer each time, and tries again. */
+import { type Backoff, backoffDelay } from '../core/backoff.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+
+export interface WorkLoopOptions {
+  readonly clock: Clock;
+  readonly retry: Backoff;
+  /** Whether there is anything to do now. */
+  readonly due: () => boolean;
+  /** Does the most urgent piece. */
+  readonly step: () => Promise<void>;
+  /** It failed, and is tried again later; what has to be done then must be due. */
+  readonly onFailed: (error: unknown) => void;
+  /** Nothing is due any more. */
+  readonly onQuiet: () => void;
+}
+
+/** Longer pieces (ms) let the kernel's notifications be read before the next one: a new cgroup must not wait for all of them. */
+const longPiece = 2;
+
+export class WorkLoop {
+  readonly #options: WorkLoopOptions;
+  #running: Promise<void> | undefined;
+  #retry: Timer | undefined;
+  #rest: Timer | undefined;
+  #failures = 0;
+  #failure: { readonly error: unknown } | undefined;
+  #stopped = false;
+
+  constructor(options: WorkLoopOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the last try failed. */
+  get failing(): boolean {
+    return this.#failures > 0;
+  }
+
+  get idle(): boolean {
+    return this.#running === undefined && !this.failing;
+  }
+
+  /**
+   * Something is due now. Begins at once, up to the first await of its work: in-process, a new member is in the kernel before
+   * anything else runs. After a failure it waits for the next try.
+   */
+  wake(): void {
+    if (this.#stopped || this.#running !== undefined || this.#retry !== undefined) return;
+    if (!this.#options.due()) return;
+    this.#failure = undefined;
+    this.#running = this.#run();
+  }
+
+  /** Something is due in a while, in milliseconds. */
+  wakeAfter(ms: number): void {
+    if (this.#stopped) return;
+    this.#rest ??= this.#options.clock.after(ms, () => {
+      this.#rest = undefined;
+      this.wake();
+    });
+  }
+
+  /** Does all that is due, without waiting after an earlier failure. Rejects with what fails; that is tried again later. */
+  async finish(): Promise<void> {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    if (this.#running === undefined) this.#failure = undefined;
+    this.wake();
+    await this.#running;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#retry?.cancel();
+    this.#rest?.cancel();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, due, step, onFailed, onQuiet } = this.#options;
+    try {
+      while (!this.#stopped && due()) {
+        const began = clock.monotonic();
+        await step();
+        if (clock.monotonic() - began > longPiece) await nextTurn();
+      }
+      this.#failures = 0;
+      this.#running = undefined;
+      if (!this.#stopped) onQuiet();
+    } catch (error) {
+      this.#running = undefined;
+      this.#failures += 1;
+      this.#failure = { error };
+      onFailed(error);
+      if (!this.#stopped) {
+        this.#retry = clock.after(backoffDelay(this.#failures, this.#options.retry), () => {
+          this.#retry = undefined;
+          this.wake();
+        });
+      }
+    }
+  }
+}
+
+/** Lets the event loop turn once. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
