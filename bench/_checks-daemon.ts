@@ -22,7 +22,7 @@ const settling = 500;
 export interface Pass {
   /** Milliseconds until its verdicts were saved. */
   readonly wall: number;
-  /** Milliseconds of CPU of the whole process. */
+  /** Milliseconds of CPU of the whole process, from the end of the pass before. */
   readonly cpu: number;
   /** Of the whole process, from its start. */
   readonly peakMegabytes: number;
@@ -31,6 +31,8 @@ export interface Pass {
 export interface DaemonRun {
   /** Of a cold process first. */
   readonly passes: readonly Pass[];
+  /** Of both daemons. */
+  readonly peakMegabytes: number;
   readonly working: number;
   readonly failing: number;
 }
@@ -51,7 +53,7 @@ export async function runDaemon(lab: ChecksLab, options: DaemonOptions): Promise
     const list = join(folder, 'services.list');
     writeFileSync(list, [...new Set(options.checks.map(({ host }) => host))].join('\n'));
     const first = await Daemon.start(lab, folder, options);
-    await first.pass();
+    const { peakMegabytes } = await first.pass();
     const verdicts = { working: first.turned(true), failing: first.turned(false) };
     await first.stop();
     const daemon = await Daemon.start(lab, folder, options);
@@ -60,7 +62,8 @@ export async function runDaemon(lab: ChecksLab, options: DaemonOptions): Promise
     const passes: Pass[] = [];
     while (passes.length < options.passes) passes.push(await daemon.pass());
     await daemon.stop();
-    return { passes, ...verdicts };
+    const peaks = [peakMegabytes, ...passes.map((each) => each.peakMegabytes)];
+    return { passes, peakMegabytes: Math.max(...peaks), ...verdicts };
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -65,7 +65,7 @@ async function compared(lab: ChecksLab, bundle: Bundle, list: readonly Check[]):
       seconds(curl.wall),
       seconds(median(daemon.passes.map(({ wall }) => wall))),
       megabytes(curl.peakMegabytes),
-      megabytes(Math.max(...daemon.passes.map(({ peakMegabytes }) => peakMegabytes))),
+      megabytes(daemon.peakMegabytes),
     ],
   };
 }

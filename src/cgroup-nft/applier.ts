@@ -196,7 +196,11 @@ export class Applier {
   /** Does all that is due, one keeper after the other. Rejects with the first failure, after all have been tried. */
   async #finish(): Promise<void> {
     const failures: unknown[] = [];
-    const keepers = [...(this.#groups === undefined ? [] : [this.#groups]), ...this.#chains.values(), ...this.#sets.values()];
+    const keepers = [
+      ...(this.#groups === undefined ? [] : [this.#groups]),
+      ...this.#chains.values(),
+      ...this.#sets.values(),
+    ];
     for (const keeper of keepers) await keeper.finish().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
     this.#leftoversDue = true;
@@ -269,8 +273,6 @@ export class Applier {
       ...[...this.#chains].map(([key, keeper]) => [key, keeper.trouble] as const),
       ...[...this.#sets].map(([key, keeper]) => [key, keeper.state] as const),
     ];
-    return states
-      .filter(([, state]) => state === 'failing' || state === 'missing')
-      .join('\n');
+    return states.filter(([, state]) => state === 'failing' || state === 'missing').join('\n');
   }
 }

@@ -2,7 +2,8 @@
 import { NetstewardError } from '../core/errors.ts';
 import { unitChain } from './chain-names.ts';
 import { type ChainLook, ChainsSink, type LivingRule, lacksChain } from './chains-sink.ts';
-import { type KeeperOptions, type KeeperState, restAfter, retry, tellFailure } from './keeper.ts';
+import { Contest } from './contest.ts';
+import { type KeeperOptions, type KeeperState, retry, tellFailure } from './keeper.ts';
 import { livingRules, type Members } from './living.ts';
 import type { ChainTarget } from './selection.ts';
 import { complaintOf, isRefusal, lacksCgroup } from './sift.ts';
@@ -27,6 +28,7 @@ export class ChainKeeper {
   readonly #options: KeeperOptions;
   readonly #sink: ChainsSink;
   readonly #loop: WorkLoop;
+  readonly #contest: Contest;
   #target: ChainTarget;
   #units = new Map<string, UnitState>();
   /** Units whose cgroups have changed. */
@@ -50,6 +52,7 @@ export class ChainKeeper {
   constructor(options: KeeperOptions, target: ChainTarget) {
     this.#options = options;
     this.#target = target;
+    this.#contest = new Contest(options.clock, options.board, target.key);
     this.#sink = new ChainsSink(options.nft, options.kernel, target.table, target.chain);
     this.#loop = new WorkLoop({
       clock: options.clock,
@@ -63,6 +66,7 @@ export class ChainKeeper {
       },
       onQuiet: () => {
         this.#races = 0;
+        this.#contest.changed();
         options.board.clear('units-not-applied', target.key);
         options.onQuiet();
       },
@@ -127,6 +131,7 @@ export class ChainKeeper {
   /** Resolves when nothing is under way any more. What is in the kernel stays. */
   async stop(): Promise<void> {
     await this.#loop.stop();
+    this.#contest.end();
     const { board } = this.#options;
     board.clear('units-not-applied', this.#target.key);
     board.clear('unit-chain-missing', this.#target.key);
@@ -174,7 +179,7 @@ export class ChainKeeper {
       this.#everything();
     } else this.#compare(look);
     const ended = clock.monotonic();
-    this.#restUntil = ended + restAfter(ended - began);
+    this.#restUntil = ended + this.#contest.looked(this.#frame || this.#rest.size > 0, ended - began);
   }
 
   /** The administrator's chain is not there: what comes and goes is looked at when it is. */

@@ -28,7 +28,7 @@ export function unitComment(unit: string, chain: string): string {
 
 /** Whether a chain is one of ours, of whatever configuration: an earlier run may have left it. */
 export function isOwnChain(name: string, comment: string | undefined): boolean {
-  return name.startsWith(chainPrefix) && comment !== undefined && comment.startsWith('rules of ');
+  return name.startsWith(chainPrefix) && comment?.startsWith('rules of ') === true;
 }
 
 /** Readable as far as there is room; the digest keeps apart what is cut. */

@@ -1,8 +1,9 @@
 /** Keeps one set of the administrator's at the elements of its units: new ones are added at once, dead ones taken out soon after. */
 import type { Timer } from '../core/clock.ts';
 import { refusalOf } from '../system/nft-error.ts';
+import { Contest } from './contest.ts';
 import { ElementsSink, type LivingElement, livingElements } from './elements-sink.ts';
-import { deadWait, type KeeperOptions, type KeeperState, restAfter, retry, tellFailure } from './keeper.ts';
+import { deadWait, type KeeperOptions, type KeeperState, retry, tellFailure } from './keeper.ts';
 import type { SetTarget } from './selection.ts';
 import { complaintOf, isRefusal, lacksCgroup } from './sift.ts';
 import type { Member } from './watch.ts';
@@ -12,6 +13,7 @@ export class ElementsKeeper {
   readonly #options: KeeperOptions;
   readonly #sink: ElementsSink;
   readonly #loop: WorkLoop;
+  readonly #contest: Contest;
   #target: SetTarget;
   #whole = false;
   #suspect = false;
@@ -29,6 +31,7 @@ export class ElementsKeeper {
   constructor(options: KeeperOptions, target: SetTarget) {
     this.#options = options;
     this.#target = target;
+    this.#contest = new Contest(options.clock, options.board, target.key);
     this.#sink = new ElementsSink(options.nft, options.kernel, target.table, target.set);
     this.#loop = new WorkLoop({
       clock: options.clock,
@@ -41,6 +44,7 @@ export class ElementsKeeper {
         options.onQuiet();
       },
       onQuiet: () => {
+        this.#contest.changed();
         options.board.clear('units-not-applied', target.key);
         options.onQuiet();
       },
@@ -105,6 +109,7 @@ export class ElementsKeeper {
   async stop(): Promise<void> {
     this.#deadTimer?.cancel();
     await this.#loop.stop();
+    this.#contest.end();
     const { board } = this.#options;
     board.clear('units-not-applied', this.#target.key);
     board.clear('unit-chain-missing', this.#target.key);
@@ -129,16 +134,18 @@ export class ElementsKeeper {
     }
     const { clock } = this.#options;
     const began = clock.monotonic();
-    if (this.#suspect) this.#refused.clear();
+    const byOthers = this.#suspect;
+    if (byOthers) this.#refused.clear();
     this.#suspect = false;
     this.#whole = false;
-    await this.#compare();
+    const differs = await this.#compare();
     const ended = clock.monotonic();
     this.#lastLook = ended - began;
-    this.#restUntil = ended + restAfter(this.#lastLook);
+    this.#restUntil = ended + this.#contest.looked(byOthers && differs, this.#lastLook);
   }
 
-  async #compare(): Promise<void> {
+  /** Whether something was lacking. */
+  async #compare(): Promise<boolean> {
     const { board, members } = this.#options;
     const { key, elements } = this.#target;
     const wanted = livingElements(elements, members());
@@ -147,12 +154,13 @@ export class ElementsKeeper {
     if (lacking === undefined) {
       const units = String(new Set(elements.map(({ unit }) => unit)).size);
       board.raise('unit-chain-missing', key, { chain: `set ${key}`, units });
-      return;
+      return false;
     }
     board.clear('unit-chain-missing', key);
     const texts = new Set(wanted.map(({ text }) => text));
     this.#refused = new Map([...this.#refused].filter(([text]) => texts.has(text)));
     await this.#add(lacking);
+    return lacking.length > 0;
   }
 
   async #add(elements: readonly LivingElement[]): Promise<void> {

@@ -4,7 +4,7 @@ import { type NftTable, nftScript } from '../system/nft-script.ts';
 import type { Nft } from '../system/ports.ts';
 import type { KernelRuleset } from '../system/unit-ports.ts';
 import { applyParts } from './apply-parts.ts';
-import { type Members, livingReferences } from './living.ts';
+import { livingReferences, type Members } from './living.ts';
 import { tokenize } from './nft-tokens.ts';
 import type { UnitElement } from './rule.ts';
 import { sift } from './sift.ts';

@@ -1,9 +1,10 @@
 /** Keeps the own table at the living members of each group: new ones go in first of all, dead ones last. */
 import type { Timer } from '../core/clock.ts';
 import { refusalOf } from '../system/nft-error.ts';
-import { GroupsSink, type GroupMembers } from './groups-sink.ts';
+import { Contest } from './contest.ts';
+import { type GroupMembers, GroupsSink } from './groups-sink.ts';
 import { levelOf, type MarkedGroup, setName } from './groups-table.ts';
-import { deadWait, type KeeperOptions, type KeeperState, restAfter, retry, tellFailure } from './keeper.ts';
+import { deadWait, type KeeperOptions, type KeeperState, retry, tellFailure } from './keeper.ts';
 import type { Member } from './watch.ts';
 import { WorkLoop } from './work-loop.ts';
 
@@ -12,6 +13,7 @@ export class GroupsKeeper {
   readonly #options: KeeperOptions;
   readonly #groupsOf: (path: string) => readonly string[];
   readonly #loop: WorkLoop;
+  readonly #contest: Contest;
   #remake = false;
   #suspect = false;
   /** By group: path to id. */
@@ -36,6 +38,7 @@ export class GroupsKeeper {
     const { nft, kernel, shared, tree, clock } = options;
     const exists = (path: string): boolean => tree.id(path) !== undefined;
     this.sink = new GroupsSink({ nft, kernel, shared, exists }, tableName, groups);
+    this.#contest = new Contest(clock, options.board, this.#subject);
     this.#loop = new WorkLoop({
       clock,
       retry,
@@ -47,6 +50,7 @@ export class GroupsKeeper {
         options.onQuiet();
       },
       onQuiet: () => {
+        this.#contest.changed();
         options.board.clear('units-not-applied', this.#subject);
         options.onQuiet();
       },
@@ -127,6 +131,7 @@ export class GroupsKeeper {
   async stop(mode: 'keep' | 'flush'): Promise<void> {
     this.#deadTimer?.cancel();
     await this.#loop.stop();
+    this.#contest.end();
     this.#options.board.clear('units-not-applied', this.#subject);
     await this.sink.release(mode);
   }
@@ -188,9 +193,12 @@ export class GroupsKeeper {
       this.#remake = true;
       return;
     }
+    // Some may be gone meanwhile, or of other groups.
     const members = this.#options.members();
     for (const [group, paths] of fresh) {
-      for (const [path, id] of paths) if (members.get(path) !== id) this.#lost(group, path, id);
+      for (const [path, id] of paths) {
+        if (members.get(path) !== id || !this.#groupsOf(path).includes(group)) this.#lost(group, path, id);
+      }
     }
     this.#waitForDead();
   }
@@ -199,9 +207,10 @@ export class GroupsKeeper {
     const { clock } = this.#options;
     this.#suspect = false;
     const began = clock.monotonic();
-    if (!this.sink.stands()) await this.#makeAll();
+    const differs = !this.sink.stands();
+    if (differs) await this.#makeAll();
     const ended = clock.monotonic();
-    this.#restUntil = ended + restAfter(ended - began);
+    this.#restUntil = ended + this.#contest.looked(differs, ended - began);
   }
 
   async #removeDead(): Promise<void> {

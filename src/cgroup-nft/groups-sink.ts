@@ -103,7 +103,10 @@ export class GroupsSink {
   /** One transaction; cgroups that are gone by now are passed over. Rejects with NftError: `missing` when the table is gone. */
   async add(members: GroupMembers): Promise<void> {
     const sets = setsOf(members);
-    const [known, fresh] = [new Map<string, ReadonlyMap<string, bigint>>(), new Map<string, ReadonlyMap<string, bigint>>()];
+    const [known, fresh] = [
+      new Map<string, ReadonlyMap<string, bigint>>(),
+      new Map<string, ReadonlyMap<string, bigint>>(),
+    ];
     for (const [set, paths] of sets) (this.#held.has(set) && this.#writable ? known : fresh).set(set, paths);
     const { table } = this;
     for (const [set, paths] of known) this.#options.kernel.addCgroups(table, set, [...paths.values()]);
@@ -164,7 +167,7 @@ export class GroupsSink {
     try {
       await this.#options.nft.apply(nftScript({ op: 'delete-table', table: this.table }));
     } catch (error) {
-      if (refusalOf(error) !== 'missing') throw error;
+      if (refusalOf(error) !== 'missing' || this.#options.kernel.hasTable(this.table)) throw error;
     }
     this.#made = false;
   }

@@ -31,11 +31,6 @@ export const retry: Backoff = { first: 100, most: 30_000 };
 /** A dead id matches nothing, ever: a short wait (ms) lets a burst of them be taken out at once, and never delays a new member. */
 export const deadWait = 50;
 
-/** What others cause by changing the ruleset takes no more than half of the time: it waits as long as it last took. */
-export function restAfter(took: number): number {
-  return Math.min(Math.max(took, 1), 5000);
-}
-
 export function tellFailure({ board }: KeeperOptions, subject: string, error: unknown): void {
   const [reason = ''] = describeError(error).split('\n', 1);
   board.raise('units-not-applied', subject, { reason: subject === '' ? reason : `${subject}: ${reason}` });

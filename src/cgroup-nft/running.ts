@@ -53,13 +53,7 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
   #closed = false;
   #settle: { resolve: () => void; reject: (reason: unknown) => void } = { resolve: () => {}, reject: () => {} };
 
-  private constructor(
-    host: CgroupNftHost,
-    config: CgroupNftConfig,
-    wanted: Wanted,
-    nft: Nft,
-    kernel: KernelRuleset,
-  ) {
+  private constructor(host: CgroupNftHost, config: CgroupNftConfig, wanted: Wanted, nft: Nft, kernel: KernelRuleset) {
     this.#host = host;
     this.#config = config;
     this.#wanted = wanted;
@@ -96,7 +90,17 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
     const members = (): ReadonlyMap<string, bigint> => this.#watcher.members;
     const shared = kernel.changeOver(nft.kind === 'libnftables' ? nft.portId : undefined);
     this.#applier = new Applier(
-      { clock, log, board: this.#board, nft, kernel, shared, tree, members, onApplied: (paths) => this.#applied(paths) },
+      {
+        clock,
+        log,
+        board: this.#board,
+        nft,
+        kernel,
+        shared,
+        tree,
+        members,
+        onApplied: (paths) => this.#applied(paths),
+      },
       wanted.selection,
       config.table.name,
     );

@@ -2,8 +2,8 @@
 import { describeError, NetstewardError } from '../core/errors.ts';
 import { refusalOf } from '../system/nft-error.ts';
 import { nftScript } from '../system/nft-script.ts';
-import type { CgroupTree } from '../system/unit-ports.ts';
 import type { Nft } from '../system/ports.ts';
+import type { CgroupTree } from '../system/unit-ports.ts';
 
 const table = { family: 'inet', name: 'netsteward-probe' } as const;
 

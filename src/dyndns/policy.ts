@@ -5,8 +5,8 @@ import type { Address } from './address.ts';
 import type { LastAccepted } from './replay.ts';
 
 export interface KeyPolicy {
-  allowsName(name: string): boolean;
-  allowsSource(address: Address): boolean;
+  readonly allowsName: (name: string) => boolean;
+  readonly allowsSource: (address: Address) => boolean;
   /** Seconds between two changes of a family's address; 0: none. */
   readonly minimumInterval: number;
 }
@@ -40,7 +40,7 @@ export function makePolicy(spec: KeyPolicySpec, problems: Problem[]): KeyPolicy 
     problems.push({ path: ['minimum_interval'], message: 'must be a time that is not negative' });
   }
   return {
-    allowsName(name) {
+    allowsName: (name) => {
       const plain = plainName(name);
       return names.some((allows) => allows(plain));
     },

@@ -70,19 +70,27 @@ export interface Acceptance {
 
 /**
  * The state with this packet in it. To be saved before the zone is written: the header alone, rounded, lets the packet in
- * again. One that writes the zone is `pending` until `settled`.
+ * again. One that writes the zone is `pending` until `settled`; one that writes nothing leaves that as it was.
  */
 export function withAccepted(state: ReplayState, acceptance: Acceptance): ReplayState {
   const { keyId, family, timestamp, address, now, writes } = acceptance;
-  const written = writes ? { timestamp, at: now } : state.get(keyId)?.[family]?.written;
+  const before = state.get(keyId)?.[family];
+  const written = writes ? { timestamp, at: now } : before?.written;
   const last: LastAccepted = {
     timestamp,
     address,
     acceptedAt: now,
     ...(written === undefined ? {} : { written }),
-    ...(writes ? { pending: true } : {}),
+    ...(writes || before?.pending ? { pending: true } : {}),
   };
   return withLast(state, keyId, family, last);
+}
+
+/** The state after a genuine packet that was refused and must not come again: its timestamp counts, its address does not. */
+export function withSpent(state: ReplayState, packet: Omit<Acceptance, 'writes'>): ReplayState {
+  const { keyId, family, timestamp, address, now } = packet;
+  const before = state.get(keyId)?.[family] ?? { address, acceptedAt: now };
+  return withLast(state, keyId, family, { ...before, timestamp });
 }
 
 /** The zone holds what the pending packet wanted. A newer one that is pending stays so. */

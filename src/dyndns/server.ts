@@ -7,7 +7,7 @@ import type { DyndnsPorts } from './ports.ts';
 import { type Change, Publisher } from './publisher.ts';
 import { SourceQueue } from './queue.ts';
 import { RefusedLog } from './refused-log.ts';
-import { isNewer, pendingUpdates, type ReplayState, resumes, settled, withAccepted } from './replay.ts';
+import { isNewer, pendingUpdates, type ReplayState, resumes, settled, withAccepted, withSpent } from './replay.ts';
 import { ReplayStore } from './replay-store.ts';
 import { headerValue } from './timestamp.ts';
 import { verifyPublished } from './verify-published.ts';
@@ -243,12 +243,16 @@ export class DyndnsServer {
         verdict = judge(candidate, this.#scene(state), this.#settings.policyOf(keyId), (accepted) =>
           this.#changes(accepted, state),
         );
-        if ('refusal' in verdict && !verdict.spent) return state;
-        const address = 'refusal' in verdict ? readAddress(source) : verdict.address;
-        if (address === undefined) return state;
-        writes = !('refusal' in verdict) && this.#writes(verdict, state);
         const now = clock.now() / 1000;
-        return withAccepted(state, { keyId, family, timestamp, address: address.text, now, writes });
+        if ('refusal' in verdict) {
+          const refused = verdict.spent ? readAddress(source) : undefined;
+          // Remembered, so that it cannot be played again; but not its address, which must never come into a zone.
+          return refused === undefined
+            ? state
+            : withSpent(state, { keyId, family, timestamp, address: refused.text, now });
+        }
+        writes = this.#writes(verdict, state);
+        return withAccepted(state, { keyId, family, timestamp, address: verdict.address.text, now, writes });
       });
     } catch (error) {
       log.error('update-not-taken', { keyId, source, reason: describeError(error) });

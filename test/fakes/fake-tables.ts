@@ -87,11 +87,7 @@ export function perform(transaction: Transaction, operation: NftOperation): void
   } else if ('set' in operation) performOnSet(transaction, table, operation);
 }
 
-function addTable(
-  { tables, port, known, touched }: Transaction,
-  table: NftTable,
-  flags: readonly TableFlag[],
-): void {
+function addTable({ tables, port, known, touched }: Transaction, table: NftTable, flags: readonly TableFlag[]): void {
   touched.tables.add(table.name);
   for (const flag of flags) if (!known.has(flag)) throw refused('syntax', `syntax error, unexpected ${flag}`);
   const present = tables.get(keyOf(table));

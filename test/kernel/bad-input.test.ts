@@ -62,7 +62,9 @@ if (!insideNamespace) {
       const shown = JSON.stringify(token.slice(0, 40));
       await until(`${shown} is reported`, async () => {
         const { warnings } = await daemon.status();
-        return warnings.some(({ code, text }) => code === 'check-list-rejected' && /services\.list was not taken: 2:\d+: /.test(text));
+        return warnings.some(
+          ({ code, text }) => code === 'check-list-rejected' && /services\.list was not taken: 2:\d+: /.test(text),
+        );
       });
       assert.deepEqual(elements(own, 'blocked4'), ['8.1.0.1'], shown);
       folder.writeList('8.1.0.1=na\n');

@@ -55,7 +55,8 @@ export class NetlinkKernelSets implements KernelRuleset {
       await NetlinkRequests.load();
     } catch (cause) {
       throw new NetstewardError('koffi-missing', 'the native library koffi cannot be loaded, so there is no netlink', {
-        remedy: 'Install with its optional packages (npm ci without --omit=optional), for this processor and C library.',
+        remedy:
+          'Install with its optional packages (npm ci without --omit=optional), for this processor and C library.',
         cause,
       });
     }

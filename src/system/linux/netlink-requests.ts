@@ -100,7 +100,8 @@ export class NetlinkRequests {
     for (;;) {
       const length = this.#receive(0);
       if (length > 0) return parseAnswers(Buffer.from(this.#buffer.subarray(0, length)), sequence);
-      if (this.#calls.errno() !== EINTR) throw failed('the kernel does not answer a netlink request', this.#calls.errno());
+      if (this.#calls.errno() !== EINTR)
+        throw failed('the kernel does not answer a netlink request', this.#calls.errno());
     }
   }
 

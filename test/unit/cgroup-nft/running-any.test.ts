@@ -6,9 +6,15 @@ import { unitChain, unitsChain } from '../../../src/cgroup-nft/chain-names.ts';
 import { NftError, type NftRefusal } from '../../../src/system/nft-error.ts';
 import type { NftOperation } from '../../../src/system/nft-script.ts';
 import type { FakeRule } from '../../fakes/fake-tables.ts';
-import { administrators, configOf, filter, ownTable, type Raw, rulesFile, Stage } from './stage.ts';
+import { administrators, configOf, filter, ownTable, type Raw, Stage } from './stage.ts';
 
-const paths = ['s.slice/a.service', 's.slice/b.service', 's.slice/b.service/inner', 't.slice/a.service', 't.slice/b.scope'];
+const paths = [
+  's.slice/a.service',
+  's.slice/b.service',
+  's.slice/b.service/inner',
+  't.slice/a.service',
+  't.slice/b.scope',
+];
 
 /** A rule of a unit for a chain: the paths that it is for. */
 interface Wish {
@@ -57,9 +63,9 @@ function fileOf({ rules, elements }: Wishes): string {
   ].join('');
 }
 
-function rawOf({ groups }: Wishes): Raw {
+function rawOf({ groups }: Wishes, file: string): Raw {
   const made = groups.map((group, at) => ({ ...group, mark: at + 1, direction: at === 0 ? 'both' : 'out' }));
-  return { files: [rulesFile], group: made };
+  return { files: [file], group: made };
 }
 
 const matches = (pattern: string, path: string): boolean =>
@@ -73,18 +79,27 @@ type Action =
   | { readonly kind: 'lose' | 'flush' | 'reload-ruleset' | 'die' | 'crash' | 'turn' | 'wait' }
   | { readonly kind: 'fail'; readonly times: number; readonly refusal: NftRefusal }
   | { readonly kind: 'others'; readonly operations: readonly NftOperation[] }
-  | { readonly kind: 'reload'; readonly next: Wishes }
+  | { readonly kind: 'reload' | 'reload-meanwhile'; readonly next: Wishes }
   | { readonly kind: 'job'; readonly unit: string };
 
 const withSet: readonly NftOperation[] = [{ op: 'add-set', table: filter, set: 'ports', type: 'ipv4_addr' }];
 const late: readonly NftOperation[] = [{ op: 'add-plain-chain', table: filter, chain: 'late', comment: '' }];
 
 const action: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('make', 'remove', 'remake'), path: fc.constantFrom(...paths) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constantFrom('make', 'remove', 'remake'), path: fc.constantFrom(...paths) }),
+  },
   { weight: 4, arbitrary: fc.constantFrom<Action>({ kind: 'turn' }, { kind: 'wait' }) },
   {
     weight: 3,
-    arbitrary: fc.constantFrom<Action>({ kind: 'lose' }, { kind: 'flush' }, { kind: 'reload-ruleset' }, { kind: 'die' }, { kind: 'crash' }),
+    arbitrary: fc.constantFrom<Action>(
+      { kind: 'lose' },
+      { kind: 'flush' },
+      { kind: 'reload-ruleset' },
+      { kind: 'die' },
+      { kind: 'crash' },
+    ),
   },
   {
     weight: 2,
@@ -102,7 +117,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
         [{ op: 'flush-chain', table: filter, chain: 'vpn' }],
         [{ op: 'flush-chain', table: filter, chain: unitsChain('vpn') }],
         [{ op: 'flush-chain', table: filter, chain: unitChain('vpn', 'a.service') }],
-        [{ op: 'flush-chain', table: filter, chain: 'output' }, { op: 'delete-chain', table: filter, chain: 'vpn' }],
+        [
+          { op: 'flush-chain', table: filter, chain: 'output' },
+          { op: 'delete-chain', table: filter, chain: 'vpn' },
+        ],
         [{ op: 'flush-set', table: filter, set: 'units' }],
         [{ op: 'flush-set', table: ownTable, set: 'g.level2' }],
         [{ op: 'delete-table', table: ownTable }],
@@ -118,20 +136,33 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       return { kind: 'others', operations: [{ op: 'add-statement', table: filter, chain: 'vpn', statement }] };
     }),
   },
-  { weight: 1, arbitrary: wishes.map((next): Action => ({ kind: 'reload', next })) },
-  { weight: 1, arbitrary: fc.constantFrom<Action>({ kind: 'job', unit: 'a.service' }, { kind: 'job', unit: 'x@1.service' }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('reload', 'reload-meanwhile'), next: wishes }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<Action>({ kind: 'job', unit: 'a.service' }, { kind: 'job', unit: 'x@1.service' }),
+  },
 );
 
 /** What others have in the chain `vpn`, as far as they go: followed beside the fake, which must show the same. */
 class Play {
   readonly stage = new Stage();
   wanted: Wishes;
+  /** Of the wanted one. */
+  #file = '/rules/0';
+  #files = 0;
+  #run = 0;
+  #reloads: Promise<void> = Promise.resolve();
 
   constructor(wanted: Wishes, known: readonly 'owner'[], child: boolean) {
     this.wanted = wanted;
     this.stage.ruleset.known = new Set(known);
     this.stage.child = child;
-    this.stage.files.put(rulesFile, fileOf(wanted));
+    this.stage.files.put(this.#file, fileOf(wanted));
+  }
+
+  /** Resolves when no reload is under way. */
+  get reloaded(): Promise<void> {
+    return this.#reloads;
   }
 
   async do(each: Action): Promise<void> {
@@ -153,6 +184,7 @@ class Play {
         return;
       case 'crash':
         stage.crash();
+        this.#run += 1;
         return this.start();
       case 'fail':
         return this.#fail(each.times, each.refusal);
@@ -160,6 +192,9 @@ class Play {
         return stage.change(...each.operations);
       case 'reload':
         return this.#reload(each.next);
+      case 'reload-meanwhile':
+        this.#reloads = Promise.all([this.#reloads, this.#reload(each.next)]).then(() => undefined);
+        return;
       case 'job':
         return stage.journal.job(each.unit);
       case 'turn':
@@ -173,7 +208,7 @@ class Play {
   async start(): Promise<void> {
     for (;;) {
       try {
-        await this.stage.start(rawOf(this.wanted));
+        await this.stage.start(rawOf(this.wanted, this.#file));
         return;
       } catch (error) {
         assert.match(String(error), /a passing trouble/, String(error));
@@ -190,16 +225,22 @@ class Play {
     };
   }
 
+  /** One that fails leaves the configuration before it in force; of those that are under way at a crash none counts. */
   async #reload(next: Wishes): Promise<void> {
-    this.stage.files.put(rulesFile, fileOf(next));
-    const config = configOf(rawOf(next));
-    // Its own work may take a while of the clock: retries.
-    const outcome = this.stage.running.reload(config).then(
-      () => true,
-      () => false,
-    );
-    if (await outcome) this.wanted = next;
-    else this.stage.files.put(rulesFile, fileOf(this.wanted));
+    const run = this.#run;
+    this.#files += 1;
+    const file = `/rules/${this.#files}`;
+    this.stage.files.put(file, fileOf(next));
+    const done = await Promise.race([
+      this.stage.running.reload(configOf(rawOf(next, file))).then(
+        () => true,
+        () => false,
+      ),
+      this.stage.crashed.then(() => false),
+    ]);
+    if (!done || run !== this.#run) return;
+    this.wanted = next;
+    this.#file = file;
   }
 
   #changeTree(kind: 'make' | 'remove' | 'remake', path: string): void {
@@ -241,13 +282,18 @@ class Play {
           .filter((rule) => rule.unit === unit && !rule.rest.includes('dprt'))
           .filter(({ rest }) => !rest.includes('@ports') || table.sets.has('ports'))
           .flatMap(({ glob: pattern, rest }) =>
-            this.#living(pattern).map((path) => `socket cgroupv2 level ${level(pattern)} ${this.stage.id(path)} ${rest}`),
+            this.#living(pattern).map(
+              (path) => `socket cgroupv2 level ${level(pattern)} ${this.stage.id(path)} ${rest}`,
+            ),
           );
         assert.deepEqual(this.stage.chain(unitChain(chain, unit)), wanted, `rules of ${unit} in ${chain}`);
       }
     }
     const ours = [...table.chains.keys()].filter((name) => name.startsWith('netsteward-'));
-    assert.deepEqual(ours.filter((name) => !needed.includes(name)), this.#orphans(ours, needed));
+    assert.deepEqual(
+      ours.filter((name) => !needed.includes(name)),
+      this.#orphans(ours, needed),
+    );
     if (table.sets.has('units')) {
       const wanted = new Set(this.wanted.elements.flatMap((pattern) => this.#living(pattern)));
       const ids = [...wanted].map((path) => `${this.stage.tree.id(path)}`).sort();
@@ -292,7 +338,12 @@ function foreign(stage: Stage, chain: string): readonly string[] | undefined {
   return stage.chain(chain)?.filter((rule) => rule !== `jump ${unitsChain(chain)}`);
 }
 
-async function play(wanted: Wishes, actions: readonly Action[], known: readonly 'owner'[], child: boolean): Promise<void> {
+async function play(
+  wanted: Wishes,
+  actions: readonly Action[],
+  known: readonly 'owner'[],
+  child: boolean,
+): Promise<void> {
   const game = new Play(wanted, known, child);
   const { stage } = game;
   await stage.change(...administrators);
@@ -307,13 +358,16 @@ async function play(wanted: Wishes, actions: readonly Action[], known: readonly 
     await game.do(each);
     if (each.kind === 'flush' || each.kind === 'reload-ruleset') alone.ruleset.flush();
     if (each.kind === 'reload-ruleset') await alone.change(...administrators);
-    if (each.kind === 'others') await alone.change(...each.operations.filter((one) => !JSON.stringify(one).includes('netsteward-')));
+    if (each.kind === 'others')
+      await alone.change(...each.operations.filter((one) => !JSON.stringify(one).includes('netsteward-')));
   }
   stage.ruleset.before = () => {};
+  await game.reloaded;
   // Longer than the slow comparison takes to come.
   await stage.quiet(700_000);
   game.compare();
-  for (const chain of ['vpn', 'output']) assert.deepEqual(foreign(stage, chain), foreign(alone, chain), `others' rules in ${chain}`);
+  for (const chain of ['vpn', 'output'])
+    assert.deepEqual(foreign(stage, chain), foreign(alone, chain), `others' rules in ${chain}`);
   const before = stage.ruleset.generation;
   await stage.quiet(60_000);
   assert.equal(stage.ruleset.generation, before, 'quiet');
@@ -329,8 +383,14 @@ for (const [name, known, child] of [
 ] as const) {
   test(`once quiet the kernel has exactly what the living want (${name})`, async () => {
     await fc.assert(
-      fc.asyncProperty(wishes, fc.array(action, { maxLength: 25 }), (wanted, actions) => play(wanted, actions, known, child)),
-      { numRuns: runs },
+      fc.asyncProperty(wishes, fc.array(action, { maxLength: 25 }), (wanted, actions) =>
+        play(wanted, actions, known, child),
+      ),
+      {
+        numRuns: runs,
+        includeErrorInReport: true,
+        ...(process.env.SEED === undefined ? {} : { seed: Number(process.env.SEED), path: process.env.FCPATH ?? '' }),
+      },
     );
   });
 }

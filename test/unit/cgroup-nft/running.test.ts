@@ -53,12 +53,11 @@ test('a unit that comes, goes and is made anew is followed: new ids at once, dea
 test('an element is in the kernel in the same turn of the event loop in which its cgroup is told', async () => {
   const stage = await staged('');
   await stage.start({ group: groups });
-  let seen: readonly string[] = [];
   stage.tree.mkdir('system.slice/new.service');
-  await new Promise<void>((resolve) => {
+  const seen = await new Promise<readonly string[]>((resolve) => {
     // The tree tells in the next turn; microtasks of that turn are all that may lie between.
     setImmediate(() => {
-      queueMicrotask(() => queueMicrotask(() => queueMicrotask(() => resolve(void (seen = stage.ownSet('vpn.level2'))))));
+      queueMicrotask(() => queueMicrotask(() => queueMicrotask(() => resolve(stage.ownSet('vpn.level2')))));
     });
   });
   assert.ok(seen.includes(stage.id('system.slice/new.service').slice(1)));
@@ -69,7 +68,12 @@ test('rules are put back after a flush by others, at the end of their chain; not
   const stage = await staged(rule('a.service', 'system.slice/a.service'));
   await stage.start({ files, group: groups });
   stage.ruleset.flush();
-  await stage.change(...administrators, { op: 'add-statement', table: filter, chain: 'vpn', statement: 'tcp dport 2 accept' });
+  await stage.change(...administrators, {
+    op: 'add-statement',
+    table: filter,
+    chain: 'vpn',
+    statement: 'tcp dport 2 accept',
+  });
   await stage.quiet();
   const a = stage.id('system.slice/a.service');
   assert.deepEqual(stage.packetsMeet('vpn'), [
@@ -107,7 +111,10 @@ test('a rule that nft refuses is named, and all others are in force, those of it
   await stage.start({ files });
   assert.deepEqual(stage.warnings, ['unit-rule-refused inet filter vpn a.service']);
   const [warning] = stage.running.health().warnings;
-  assert.match(warning?.text ?? '', /^a rule of a\.service is not in force \(\/etc\/nftables\.conf:1: .*dprt.*\): .*syntax/);
+  assert.match(
+    warning?.text ?? '',
+    /^a rule of a\.service is not in force \(\/etc\/nftables\.conf:1: .*dprt.*\): .*syntax/,
+  );
   const a = stage.id('system.slice/a.service');
   assert.deepEqual(stage.packetsMeet('vpn').slice(1), [
     `socket cgroupv2 level 2 ${a} accept`,
@@ -155,7 +162,10 @@ test('with flush the chain is emptied at the start, and at each reload; a chain 
 
   const other = new Stage(`${rule('a.service', 'system.slice/a.service')}# b.service :: inet filter nowhere accept\n`);
   await other.change(...administrators);
-  await assert.rejects(other.start({ files, flush: true }), { code: 'unit-chain-missing', message: /inet filter nowhere/ });
+  await assert.rejects(other.start({ files, flush: true }), {
+    code: 'unit-chain-missing',
+    message: /inet filter nowhere/,
+  });
   assert.deepEqual(other.chain('vpn'), ['tcp dport 1 accept'], 'nothing was flushed');
   assert.equal(other.ruleset.watchers, 0);
 });
@@ -173,7 +183,10 @@ test('a job of a trigger unit resolves its rules anew, globs among the triggers 
   await stage.start({ files });
   // As if others had replaced what is in our chain, which only a look at each rule would show.
   const name = stage.chainNames().find((chain) => chain.startsWith('netsteward-vpn-foo')) ?? '';
-  await stage.change({ op: 'flush-chain', table: filter, chain: name }, { op: 'add-statement', table: filter, chain: name, statement: 'drop' });
+  await stage.change(
+    { op: 'flush-chain', table: filter, chain: name },
+    { op: 'add-statement', table: filter, chain: name, statement: 'drop' },
+  );
   await stage.quiet();
   assert.deepEqual(stage.packetsMeet('vpn').slice(1), ['drop']);
   stage.journal.job('bar@1.service');
@@ -181,7 +194,9 @@ test('a job of a trigger unit resolves its rules anew, globs among the triggers 
   assert.deepEqual(stage.packetsMeet('vpn').slice(1), ['drop']);
   stage.journal.job('foo@1.service');
   await stage.quiet(0);
-  assert.deepEqual(stage.packetsMeet('vpn').slice(1), [`socket cgroupv2 level 2 ${stage.id('system.slice/a.service')} accept`]);
+  assert.deepEqual(stage.packetsMeet('vpn').slice(1), [
+    `socket cgroupv2 level 2 ${stage.id('system.slice/a.service')} accept`,
+  ]);
   await stage.running.stop('shutdown');
 });
 
@@ -218,7 +233,9 @@ test('a reload drops what is no longer wanted: units, chains, sets, groups, and 
   assert.deepEqual(stage.chain('output'), ['jump vpn']);
   assert.deepEqual(stage.ruleset.elements(filter, 'units'), []);
   assert.deepEqual(stage.ownSet('other.level2'), []);
-  assert.deepEqual(stage.packetsMeet('vpn').slice(1), [`socket cgroupv2 level 2 ${stage.id('system.slice/a.service')} accept`]);
+  assert.deepEqual(stage.packetsMeet('vpn').slice(1), [
+    `socket cgroupv2 level 2 ${stage.id('system.slice/a.service')} accept`,
+  ]);
   assert.equal(stage.chainNames().filter((name) => name.startsWith('netsteward-')).length, 2);
   await stage.running.stop('shutdown');
 });
@@ -238,7 +255,10 @@ test('a reload that cannot be brought in leaves the old configuration in force',
   await stage.start({ files, group: groups });
   // A table of somebody else's bears the name that is asked for.
   const foreign = { family: 'inet', name: 'foreign' } as const;
-  await stage.change({ op: 'add-table', table: foreign }, { op: 'add-plain-chain', table: foreign, chain: 'his', comment: '' });
+  await stage.change(
+    { op: 'add-table', table: foreign },
+    { op: 'add-plain-chain', table: foreign, chain: 'his', comment: '' },
+  );
   stage.files.put(rulesFile, rule('b.service', 'system.slice/a.service', 'drop'));
   const next = configOf({ files, group: [{ ...groups[0], name: 'other' }], table: { name: 'foreign' } });
   await assert.rejects(stage.running.reload(next), { code: 'table-foreign' });
@@ -316,7 +336,11 @@ test('after a crash all is right again: nothing of the earlier run is left, and 
   );
   await stage.start({ files });
   const a = stage.id('system.slice/a.service');
-  assert.deepEqual(stage.packetsMeet('vpn'), ['tcp dport 1 accept', `socket cgroupv2 level 2 ${a} accept`, 'tcp dport 9 accept']);
+  assert.deepEqual(stage.packetsMeet('vpn'), [
+    'tcp dport 1 accept',
+    `socket cgroupv2 level 2 ${a} accept`,
+    'tcp dport 9 accept',
+  ]);
   assert.deepEqual(stage.chain('output'), ['jump vpn']);
   assert.equal(stage.chainNames().filter((name) => name.startsWith('netsteward-')).length, 2);
   assert.deepEqual(stage.ruleset.elements(filter, 'units'), [a.slice(1)]);
@@ -359,11 +383,17 @@ test('a table without owner is made anew when others empty or flush it', async (
 });
 
 test('where notifications tell own changes like those of others, nothing goes round in circles', async () => {
-  const stage = await staged(`${rule('a.service', 'system.slice/a.service')}# a.service :: add element inet filter units { "system.slice/a.service" }\n`);
+  const stage = await staged(
+    `${rule('a.service', 'system.slice/a.service')}# a.service :: add element inet filter units { "system.slice/a.service" }\n`,
+  );
   stage.ruleset.known = new Set();
   const host = stage.host();
   const events = stage.ruleset.events();
-  const deaf = { ...host, openEvents: () => Promise.resolve({ watch: (_: unknown, ...rest: [never, never]) => events.watch(() => new Set(), ...rest) }) };
+  const deaf = {
+    ...host,
+    openEvents: () =>
+      Promise.resolve({ watch: (_: unknown, ...rest: [never, never]) => events.watch(() => new Set(), ...rest) }),
+  };
   const running = await RunningCgroupNft.start(configOf({ files, group: groups }), deaf, new AbortController().signal);
   await stage.quiet(10_000);
   const before = stage.ruleset.generation;
@@ -450,11 +480,19 @@ test('the margin counts starts under these rules alone: not units that ran befor
   stage.tree.mkdirAll('user.slice/user-1.slice/user@1.service/app.slice/a.service');
   await stage.quiet(100_000);
   stage.starts.set('a.service', 5_000_000);
-  await stage.start({ group: [{ name: 'vpn', units: ['system.slice/*.service', 'user@*.service/app.slice/*.service'], mark: 1 }] });
+  await stage.start({
+    group: [{ name: 'vpn', units: ['system.slice/*.service', 'user@*.service/app.slice/*.service'], mark: 1 }],
+  });
   await stage.quiet(10_000);
   assert.deepEqual(stage.warnings, []);
-  assert.deepEqual(stage.detail.entries.map(({ margin }) => margin), [null, null]);
-  assert.deepEqual(stage.starts.requests.flat().filter((unit) => unit !== 'a.service'), []);
+  assert.deepEqual(
+    stage.detail.entries.map(({ margin }) => margin),
+    [null, null],
+  );
+  assert.deepEqual(
+    stage.starts.requests.flat().filter((unit) => unit !== 'a.service'),
+    [],
+  );
   stage.tree.remake('system.slice/a.service');
   await stage.quiet(0);
   stage.starts.set('a.service', stage.starts.now() + 9000);

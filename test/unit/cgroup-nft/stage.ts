@@ -43,6 +43,8 @@ export class Stage {
   child = false;
   #running: RunningCgroupNft | undefined;
   #kill: () => void = () => {};
+  /** Resolves at the end of the run by crash(). */
+  crashed: Promise<void> = Promise.resolve();
 
   constructor(rules = '') {
     this.ruleset.known = new Set(['owner']);
@@ -71,8 +73,13 @@ export class Stage {
     const kernel = new FakeKernelRuleset(ruleset);
     const events = ruleset.events();
     let nft: FakeNft | undefined;
+    let died: () => void = () => {};
+    this.crashed = new Promise((resolve) => {
+      died = resolve;
+    });
     this.#kill = () => {
       alive = false;
+      died();
       kernel.close();
       void nft?.close();
     };
@@ -131,11 +138,15 @@ export class Stage {
   async quiet(ms = 1000): Promise<void> {
     await settle();
     await this.clock.advance(ms);
-    await settle();
+    // What takes a child process many commands takes many turns.
+    for (let turns = 0; turns < (this.child ? 40 : 4); turns++) await settle();
   }
 
   /** Statements of a chain in order, with cgroup ids for paths; jumps as `jump NAME`. Undefined when there is no such chain. */
-  chain(name: string, table: { readonly family: string; readonly name: string } = filter): readonly string[] | undefined {
+  chain(
+    name: string,
+    table: { readonly family: string; readonly name: string } = filter,
+  ): readonly string[] | undefined {
     const found = this.ruleset.tables.get(`${table.family} ${table.name}`)?.chains.get(name);
     return found?.rules.map(({ jump, text }) => (jump === undefined ? text : `jump ${jump}`));
   }

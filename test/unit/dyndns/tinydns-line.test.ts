@@ -109,7 +109,7 @@ test('the real tinydns-data takes and refuses the same lines', {
       fc.array(label, { maxLength: 6 }).map((labels) => labels.join('.')),
       fc.constantFrom('1.2.3.4', '28', '6', '15', '65538x', '018446744073709551618', '\r', ' '),
     );
-    const kind = fc.constantFrom(...":::%.&=+@-#'^CZ36 \r\tx\xff");
+    const kind = fc.constantFrom(...":::%.&=+@-#'^CZ36 \r\tx\xff".split(''));
     fc.assert(
       fc.property(kind, fc.array(field, { maxLength: 6 }), fc.constantFrom('', ' ', '\r'), (first, fields, end) => {
         const line = first + fields.join(':') + end;
