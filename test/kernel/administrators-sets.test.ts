@@ -22,7 +22,8 @@ function exampleRuleset(): string {
 function exampleConfig(): string {
   const text = readFileSync(join(checkout, 'netsteward.example.toml'), 'utf8');
   const [before = '', own = ''] = text.split('\n[nbrpc.table]\n');
-  const sets = own.slice(own.indexOf('# [nbrpc.sets]')).replace(/^# /gm, '');
+  const [commented = ''] = own.slice(own.indexOf('# [nbrpc.sets]')).split('\n\n', 1);
+  const sets = commented.replace(/^# /gm, '');
   assert.match(sets, /^\[nbrpc\.sets\]\nfamily = "inet"\ntable = "filter"\n/);
   return `${before}\n${sets}`;
 }
