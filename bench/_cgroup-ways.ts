@@ -12,7 +12,7 @@ import {
   service,
   startNetsteward,
 } from '../test/system/allowed-units.ts';
-import { bootContainer, type Container } from '../test/system/container.ts';
+import { bootContainer, type Container, type ContainerOptions } from '../test/system/container.ts';
 import { eventually } from '../test/system/eventually.ts';
 import { type Connection, connecting, refusing, startServer } from '../test/system/packets.ts';
 import { type UserSession, userSession } from '../test/system/user-session.ts';
@@ -84,6 +84,9 @@ export const journal: Way = {
   unit: peer('journal', `${managers}/app.slice`),
 };
 
+/** The unit says `NFTSet=`. */
+export const bySystemd: Way = { name: 'systemd’s `NFTSet=`', ruleset: inSets };
+
 export const file = '/run/connection';
 export const userFile = '/home/alice/connection';
 
@@ -92,11 +95,12 @@ export function unitText(to: string, { type = 'simple', flags = '' } = {}): stri
   return `[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=${type}\nExecStart=${exec}\n`;
 }
 
-/** A Debian 12 with the server, and a user who has a manager of her own. */
+/** A Debian 12 unless said otherwise, with the server, and a user who has a manager of her own. */
 export async function benchContainer(
   files: Readonly<Record<string, string>>,
+  options: ContainerOptions = {},
 ): Promise<{ box: Container; alice: UserSession }> {
-  const box = await bootContainer({ tree: 'bookworm', files });
+  const box = await bootContainer({ tree: 'bookworm', ...options, files });
   try {
     await startServer(box);
     return { box, alice: await userSession(box) };

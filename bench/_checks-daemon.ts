@@ -14,15 +14,15 @@ const example = 'netsteward.example.toml';
  * starts, but all at once in the pass after.
  */
 const timersFor = (checks: number): { readonly pass: number; readonly due: number } =>
-  checks < 1000 ? { pass: 8000, due: 4000 } : { pass: 40_000, due: 12_000 };
-/** What follows the verdicts of a pass: status, sets. */
-const settling = 500;
+  checks < 1000 ? { pass: 14_000, due: 8000 } : { pass: 40_000, due: 18_000 };
+/** The CPU of a pass is taken so long before it begins, and again so long before the next one: V8 tidies up for seconds after work. */
+const ahead = 1000;
 
 /** Of one pass that checked everything; names are known from before. */
 export interface Pass {
   /** Milliseconds until its verdicts were saved. */
   readonly wall: number;
-  /** Milliseconds of CPU of the whole process, from the end of the pass before. */
+  /** Milliseconds of CPU of the whole process, to the begin of the next pass. */
   readonly cpu: number;
   /** Of the whole process, from its start. */
   readonly peakMegabytes: number;
@@ -53,12 +53,11 @@ export async function runDaemon(lab: ChecksLab, options: DaemonOptions): Promise
     const list = join(folder, 'services.list');
     writeFileSync(list, [...new Set(options.checks.map(({ host }) => host))].join('\n'));
     const first = await Daemon.start(lab, folder, options);
-    const { peakMegabytes } = await first.pass();
+    const { peakMegabytes } = await first.pass(false);
     const verdicts = { working: first.turned(true), failing: first.turned(false) };
     await first.stop();
     const daemon = await Daemon.start(lab, folder, options);
-    await wait(settling);
-    daemon.nothingChecked();
+    await daemon.emptyPass();
     const passes: Pass[] = [];
     while (passes.length < options.passes) passes.push(await daemon.pass());
     await daemon.stop();
@@ -129,30 +128,38 @@ class Daemon {
     return daemon;
   }
 
-  /** The next pass, which checks everything. */
-  async pass(): Promise<Pass> {
+  /** The next pass, which checks everything; resolves shortly before the one after, if `whole`. */
+  async pass(whole = true): Promise<Pass> {
     const before = usageOf(this.#pid);
-    let begun = '';
+    let begun = Number.NaN;
     let checked = 0;
     while (checked < this.#count) {
       await this.#until(() => this.#events.length > this.#heard);
       const { event, time, checked: more = 0 } = this.#events[this.#heard++] as Event;
-      if (event === 'pass' && checked === 0) begun = time;
+      if (event === 'pass' && checked === 0) begun = Date.parse(time);
       if (event !== 'learned' || more === 0) continue;
-      if (begun === '') throw new Error('this machine is too slow: a pass has met the one before');
+      if (Number.isNaN(begun)) throw new Error('this machine is too slow: a pass has met the one before');
       checked += more;
     }
-    const end = this.#events[this.#heard - 1]?.time ?? '';
-    await wait(settling);
+    const wall = Date.parse(this.#events[this.#heard - 1]?.time ?? '') - begun;
+    if (whole) await this.#untilAhead(begun);
     const { cpu, peak } = usageOf(this.#pid);
-    return { wall: Date.parse(end) - Date.parse(begun), cpu: cpu - before.cpu, peakMegabytes: peak / 1024 };
+    return { wall, cpu: cpu - before.cpu, peakMegabytes: peak / 1024 };
   }
 
-  /** Throws when something was due already. */
-  nothingChecked(): void {
+  /** After a start with nothing due; resolves shortly before the second pass, which checks everything. */
+  async emptyPass(): Promise<void> {
+    await this.#until(() => this.#events.some(({ event }) => event === 'pass'));
+    await this.#untilAhead(Date.parse(this.#events.find(({ event }) => event === 'pass')?.time ?? ''));
     if (this.#events.some(({ checked = 0 }) => checked > 0))
       throw new Error('this machine is too slow: a pass was early');
     this.#heard = this.#events.length;
+  }
+
+  async #untilAhead(begun: number): Promise<void> {
+    const left = begun + timersFor(this.#count).pass - ahead - Date.now();
+    if (left < 0) throw new Error('this machine is too slow: a pass takes longer than the time to the next');
+    await wait(left);
   }
 
   /** Addresses whose verdict has become this one. */

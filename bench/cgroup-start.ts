@@ -1,10 +1,11 @@
 /** Units that connect the moment they start: how many are refused first, and how late the rules are; on a quiet machine and on one without idle time. */
-import type { Container } from '../test/system/container.ts';
+import { type Container, type ContainerOptions, withBpf } from '../test/system/container.ts';
 import { connecting } from '../test/system/packets.ts';
 import type { UserSession } from '../test/system/user-session.ts';
 import {
   begin,
   benchContainer,
+  bySystemd,
   cells,
   type Delays,
   delaysOf,
@@ -42,7 +43,10 @@ while [ $i -lt $count ]; do
 done
 `;
 
-async function starts(box: Container, alice: UserSession, kind: Kind): Promise<Delays> {
+/** More lines of the unit file, in the ways that need some. */
+const extra = new Map<Way, string>([[bySystemd, 'NFTSet=cgroup:inet:filter:level2\n']]);
+
+async function starts(box: Container, alice: UserSession, kind: Kind, way: Way): Promise<Delays> {
   const script = (to: string, ...argv: readonly string[]): string[] => {
     return ['sh', '-euc', loop, 'sh', `${inRound}`, to, ...argv];
   };
@@ -57,7 +61,8 @@ async function starts(box: Container, alice: UserSession, kind: Kind): Promise<D
     await box.run(script(file, ...scope, 'sh', '-c', '"$@" || :', 'sh', ...argv).map(String), options);
   } else {
     const flags = kind === 'notify' ? '-n' : '';
-    await box.write('/etc/systemd/system/measured.service', unitText(file, { type: kind, flags }));
+    const text = unitText(file, { type: kind, flags }) + (extra.get(way) ?? '');
+    await box.write('/etc/systemd/system/measured.service', text);
     await box.run(['systemctl', 'daemon-reload']);
     await box.run(script(file, 'sh', '-c', 'systemctl restart measured.service || :'), options);
   }
@@ -86,7 +91,7 @@ async function measured(
       await begin(box, way);
       for (const kind of measuredKinds) {
         const key = `${way.name} ${kind}`;
-        parts.set(key, [...(parts.get(key) ?? []), await starts(box, alice, kind)]);
+        parts.set(key, [...(parts.get(key) ?? []), await starts(box, alice, kind, way)]);
       }
       await end(box, way);
     }
@@ -97,26 +102,31 @@ async function measured(
 }
 
 const header = ['way', 'kind', 'first connection refused', 'delay ms p50 / p95 / max'];
-const { box, alice } = await benchContainer({
-  '/etc/systemd/user/measured.service': unitText('%h/connection'),
-});
-try {
-  const before = await load();
-  const ways = [floor, ownTable, interactive, inComments, spawned, journal];
-  printTable(header, await measured(box, alice, ways, kinds));
-  process.stdout.write(`\nload before ${before}, after ${await load()}\n\n`);
-  const busy = Array.from({ length: 4 }, () => box.spawn(['sh', '-c', 'while :; do :; done']));
-  const at = (name: string, nice: number): Way => {
-    return { ...ownTable, name, toml: `${ownTable.toml?.replace('[cgroup-nft]\n', `[cgroup-nft]\nnice = ${nice}\n`)}` };
-  };
-  const waysWhenBusy = [
-    floor,
-    at('netsteward, own table, nice -20 (default)', -20),
-    at('netsteward, own table, nice 0', 0),
-    inComments,
-  ];
-  printTable(header, await measured(box, alice, waysWhenBusy, ['simple', 'oneshot']));
-  for (const one of busy) one.killAll();
-} finally {
-  await box.stop();
+const files = { '/etc/systemd/user/measured.service': unitText('%h/connection') };
+
+async function table(
+  title: string,
+  options: ContainerOptions,
+  ways: readonly Way[],
+  measuredKinds: readonly Kind[],
+  loops = 0,
+): Promise<void> {
+  const { box, alice } = await benchContainer(files, options);
+  try {
+    const before = await load();
+    for (let count = 0; count < loops; count += 1) box.spawn(['sh', '-c', 'while :; do :; done']);
+    const rows = await measured(box, alice, ways, measuredKinds);
+    process.stdout.write(`${title} (load before ${before}, after ${await load()})\n\n`);
+    printTable(header, rows);
+    process.stdout.write('\n');
+  } finally {
+    await box.stop();
+  }
 }
+
+await table('quiet, systemd 252', {}, [floor, ownTable, interactive, inComments, spawned, journal], kinds);
+const nice0 = `${ownTable.toml?.replace('[cgroup-nft]\n', '[cgroup-nft]\nnice = 0\n')}`;
+const low = { ...ownTable, name: 'netsteward, own table, nice 0', toml: nice0 };
+await table('four busy loops on two cores', {}, [floor, ownTable, low, inComments], ['simple', 'oneshot'], 4);
+const debian13 = { tree: 'trixie', nspawn: withBpf } as const;
+await table('quiet, systemd 257', debian13, [floor, bySystemd, ownTable, inComments], ['simple', 'notify', 'oneshot']);

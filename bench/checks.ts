@@ -35,9 +35,9 @@ interface Row {
 
 async function compared(lab: ChecksLab, bundle: Bundle, list: readonly Check[]): Promise<Row> {
   const count = list.length;
-  const passes = count < 1000 ? 6 : 2;
+  const passes = count < 1000 ? 4 : 2;
   const curl = await runCurl(lab, bundle, list, 30);
-  const alone = await runAlone(lab, bundle, { checks: list, passes });
+  const alone = await runAlone(lab, bundle, { checks: list, passes: count < 1000 ? 10 : 3 });
   const daemon = await runDaemon(lab, { checks: list, bundle, timeout: 30, passes });
   for (const [name, answers] of [
     ['curl', curl.answers],

@@ -28,6 +28,7 @@ export class Applier {
   /** Their tables have to go. */
   #retired: readonly GroupsKeeper[] = [];
   #selection: Selection;
+  #tableName: string;
   #groups: GroupsKeeper | undefined;
   #chains = new Map<string, ChainKeeper>();
   #sets = new Map<string, ElementsKeeper>();
@@ -41,6 +42,7 @@ export class Applier {
   constructor(options: ApplierOptions, selection: Selection, tableName: string) {
     this.#options = options;
     this.#selection = selection;
+    this.#tableName = tableName;
     this.#keeperOptions = { ...options, onQuiet: () => this.#tellApplied() };
     this.#leftovers = new WorkLoop({
       clock: options.clock,
@@ -78,6 +80,7 @@ export class Applier {
     const before = this.#groups;
     const dropped = [...this.#chains, ...this.#sets];
     this.#selection = selection;
+    this.#tableName = tableName;
     this.#adopt(selection, tableName, flush);
     for (const path of this.#options.members().keys()) this.#fresh.add(path);
     for (const [key, keeper] of dropped) {
@@ -222,7 +225,9 @@ export class Applier {
       await groups.stop('flush');
       this.#retired = this.#retired.filter((each) => each !== groups);
     }
-    await removeLeftovers(this.#options, this.#selection);
+    const { chains, sets } = this.#selection;
+    const unusedTable = this.#groups === undefined ? this.#tableName : undefined;
+    await removeLeftovers(this.#options, { chains, sets, unusedTable });
   }
 
   #wake(): void {

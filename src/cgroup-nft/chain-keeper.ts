@@ -58,6 +58,7 @@ export class ChainKeeper {
       clock: options.clock,
       retry,
       due: () => this.#due(),
+      dueIn: () => this.#dueIn(),
       step: () => this.#step(),
       onFailed: (error) => {
         this.#everything();
@@ -118,9 +119,7 @@ export class ChainKeeper {
   /** Others have changed something in a table of this name. */
   suspect(): void {
     this.#suspect = true;
-    const left = this.#restUntil - this.#options.clock.monotonic();
-    if (left > 0) this.#loop.wakeAfter(left);
-    else this.#loop.wake();
+    this.#loop.wake();
   }
 
   /** Rejects with what is refused; rules that nft refuses, and a chain that is missing, are warnings. */
@@ -148,6 +147,11 @@ export class ChainKeeper {
     if (this.#mayLook()) return true;
     if (this.#missing) return this.#frame;
     return this.#changed.size + this.#rest.size > 0 || this.#frame || this.#mayTryAgain();
+  }
+
+  #dueIn(): number | undefined {
+    const times = [...(this.#suspect ? [this.#restUntil] : []), ...(this.#again.size > 0 ? [this.#againFrom] : [])];
+    return times.length === 0 ? undefined : Math.min(...times) - this.#options.clock.monotonic();
   }
 
   #mayLook(): boolean {
@@ -334,7 +338,6 @@ export class ChainKeeper {
     const ended = clock.monotonic();
     // Each try may cost 20 ms, in which no new member can be told to the kernel.
     this.#againFrom = ended + 10 * (ended - began);
-    if (this.#again.size > 0) this.#loop.wakeAfter(this.#againFrom - ended);
   }
 
   #know(unit: string, count: number): void {

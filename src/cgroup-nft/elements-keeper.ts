@@ -37,6 +37,7 @@ export class ElementsKeeper {
       clock: options.clock,
       retry,
       due: () => this.#due(),
+      dueIn: () => (this.#suspect ? this.#restUntil - options.clock.monotonic() : undefined),
       step: () => this.#step(),
       onFailed: (error) => {
         this.#whole = true;
@@ -95,9 +96,7 @@ export class ElementsKeeper {
   /** Others have changed something in a set of this name. */
   suspect(): void {
     this.#suspect = true;
-    const left = this.#restUntil - this.#options.clock.monotonic();
-    if (left > 0) this.#loop.wakeAfter(left);
-    else this.#loop.wake();
+    this.#loop.wake();
   }
 
   /** Rejects with what fails; elements that nft refuses, and a set that is missing, are warnings. */

@@ -43,6 +43,7 @@ export class GroupsKeeper {
       clock,
       retry,
       due: () => this.#due(),
+      dueIn: () => (this.#suspect ? this.#restUntil - options.clock.monotonic() : undefined),
       step: () => this.#step(),
       onFailed: (error) => {
         this.#remake = true;
@@ -116,9 +117,7 @@ export class GroupsKeeper {
   suspect(): void {
     if (!this.sink.openToOthers) return;
     this.#suspect = true;
-    const left = this.#restUntil - this.#options.clock.monotonic();
-    if (left > 0) this.#loop.wakeAfter(left);
-    else this.#loop.wake();
+    this.#loop.wake();
   }
 
   /** Rejects with what is refused. */

@@ -82,7 +82,7 @@ export class GroupsSink {
    * `table-owned`. Members whose cgroup is gone by now are left out.
    */
   async make(members: GroupMembers): Promise<void> {
-    const rest = this.#rest();
+    const rest = restOfOwnTable(this.#options.kernel, this.table);
     await this.#withoutVanished(setsOf(members), (sets) =>
       this.#ownership.make(async (flags) => {
         const layout = layoutOperations(this.table, flags, this.groups);
@@ -177,18 +177,6 @@ export class GroupsSink {
     return this.#options.shared || this.openToOthers;
   }
 
-  /** nft's own listing would look up each cgroup of all sets of the family: 20 s for 500. */
-  #rest(): readonly NftOperation[] {
-    const { kernel } = this.#options;
-    const { table } = this;
-    if (!kernel.hasTable(table)) return [];
-    const mine = (one: { readonly table: NftTable }): boolean =>
-      one.table.family === table.family && one.table.name === table.name;
-    const namesOf = (all: readonly { readonly table: NftTable; readonly name: string }[]): readonly string[] =>
-      all.filter(mine).map(({ name }) => name);
-    return deletionOf({ table, chains: namesOf(kernel.chains()), sets: namesOf(kernel.sets()) }, own);
-  }
-
   /** nft has looked the ids up itself: a cgroup that was made anew meanwhile has another one than is known here. */
   #compareIds(): void {
     const { kernel } = this.#options;
@@ -240,6 +228,17 @@ export class GroupsSink {
     const group = this.#groups.get(name);
     return group === undefined ? [] : levelOperations(this.table, group, level);
   }
+}
+
+/**
+ * Operations that delete what an earlier run has left under the name of the own table, if anything. Throws `table-foreign`.
+ * (nft's own listing would look up each cgroup of all sets of the family: 20 s for 500.)
+ */
+export function restOfOwnTable(kernel: KernelRuleset, table: NftTable): readonly NftOperation[] {
+  if (!kernel.hasTable(table)) return [];
+  const namesIn = (all: readonly { readonly table: NftTable; readonly name: string }[]): readonly string[] =>
+    all.filter((one) => one.table.family === table.family && one.table.name === table.name).map(({ name }) => name);
+  return deletionOf({ table, chains: namesIn(kernel.chains()), sets: namesIn(kernel.sets()) }, own);
 }
 
 /** What nft's text or the kernel cannot say is passed over: neither can a rule match it. */

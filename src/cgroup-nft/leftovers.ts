@@ -1,16 +1,21 @@
 /** Takes away what an earlier run or configuration has left in the administrator's tables: our chains, jumps to them, our elements. */
+import { NetstewardError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import { refusalOf } from '../system/nft-error.ts';
 import { type NftOperation, type NftTable, nftScript } from '../system/nft-script.ts';
 import type { Nft } from '../system/ports.ts';
 import type { KernelChain, KernelRuleset } from '../system/unit-ports.ts';
 import { isOwnChain, unitChain, unitsChain } from './chain-names.ts';
 import { isOwnComment } from './elements-sink.ts';
+import { restOfOwnTable } from './groups-sink.ts';
 import type { ChainTarget, SetTarget } from './selection.ts';
 
 /** What is in use, and stays. */
 export interface InUse {
   readonly chains: ReadonlyMap<string, ChainTarget>;
   readonly sets: ReadonlyMap<string, SetTarget>;
+  /** Name of the own table where there are no groups: what bears it is of an earlier run. */
+  readonly unusedTable?: string | undefined;
 }
 
 export interface LeftoverPorts {
@@ -25,7 +30,18 @@ const mostRaces = 50;
 /** Rejects with NftError. */
 export async function removeLeftovers(ports: LeftoverPorts, inUse: InUse): Promise<void> {
   removeElements(ports.kernel, inUse);
+  if (inUse.unusedTable !== undefined) await removeTable(ports, { family: 'inet', name: inUse.unusedTable });
   for (const { table, names } of leftChains(ports.kernel.chains(), inUse)) await removeChains(ports, table, names);
+}
+
+/** A table with an owner is of another netsteward that runs; one with other names in it is somebody else's. */
+async function removeTable({ nft, kernel }: LeftoverPorts, table: NftTable): Promise<void> {
+  try {
+    await nft.apply(nftScript(...restOfOwnTable(kernel, table)));
+  } catch (error) {
+    const foreign = error instanceof NetstewardError && error.code === 'table-foreign';
+    if (!foreign && refusalOf(error) !== 'not-permitted') throw error;
+  }
 }
 
 function removeElements(kernel: KernelRuleset, { sets }: InUse): void {

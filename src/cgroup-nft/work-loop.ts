@@ -7,6 +7,8 @@ export interface WorkLoopOptions {
   readonly retry: Backoff;
   /** Whether there is anything to do now. */
   readonly due: () => boolean;
+  /** Milliseconds until something is due that waits for its time; undefined when nothing does. */
+  readonly dueIn?: () => number | undefined;
   /** Does the most urgent piece. */
   readonly step: () => Promise<void>;
   /** It failed, and is tried again later; what has to be done then must be due. */
@@ -46,18 +48,9 @@ export class WorkLoop {
    */
   wake(): void {
     if (this.#stopped || this.#running !== undefined || this.#retry !== undefined) return;
-    if (!this.#options.due()) return;
+    if (!this.#options.due()) return this.#wait();
     this.#failure = undefined;
     this.#running = this.#run();
-  }
-
-  /** Something is due in a while, in milliseconds. */
-  wakeAfter(ms: number): void {
-    if (this.#stopped) return;
-    this.#rest ??= this.#options.clock.after(ms, () => {
-      this.#rest = undefined;
-      this.wake();
-    });
   }
 
   /** Does all that is due, without waiting after an earlier failure. Rejects with what fails; that is tried again later. */
@@ -78,6 +71,18 @@ export class WorkLoop {
     await this.#running;
   }
 
+  /** Until what waits for its time is due. A timer may fire a little early: it is asked again then. */
+  #wait(): void {
+    const left = this.#options.dueIn?.();
+    this.#rest?.cancel();
+    this.#rest = undefined;
+    if (left === undefined) return;
+    this.#rest = this.#options.clock.after(Math.max(1, left), () => {
+      this.#rest = undefined;
+      this.wake();
+    });
+  }
+
   async #run(): Promise<void> {
     const { clock, due, step, onFailed, onQuiet } = this.#options;
     try {
@@ -89,6 +94,7 @@ export class WorkLoop {
       this.#failures = 0;
       this.#running = undefined;
       if (!this.#stopped) onQuiet();
+      this.wake();
     } catch (error) {
       this.#running = undefined;
       this.#failures += 1;

@@ -231,10 +231,8 @@ table inet guard {
   }
 }
 `;
-  const connect = [
-    ...['nsenter', '--net=/run/netns/server', '--', 'timeout', '5'],
-    ...['bash', '-c', 'exec 3<>/dev/tcp/198.51.100.1/7005 && cat <&3'],
-  ];
+  const client = 'exec 3<>/dev/tcp/198.51.100.1/7005 && cat <&3';
+  const connect = ['nsenter', '--net=/run/netns/server', '--', 'timeout', '5', 'bash', '-c', client];
 
   // systemd opens it in the socket's cgroup only where it may load BPF programs, as it may outside of containers.
   for (const tree of ['bookworm', 'trixie'] as const) {

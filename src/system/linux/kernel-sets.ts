@@ -22,6 +22,7 @@ import {
   chainOf,
   elementChanges,
   generationOf,
+  keyOrderOf,
   messageTypes,
   question,
   ruleOf,
@@ -128,9 +129,11 @@ export class NetlinkKernelSets implements KernelRuleset {
       [1, table.name],
       [2, set],
     ] as const;
-    if (!this.#exists(messageTypes.getSet, table, names)) return undefined;
+    const made = this.#one(messageTypes.getSet, table, names);
+    if (made === undefined) return undefined;
+    const order = keyOrderOf(made);
     const answers = this.#dump(messageTypes.getElement, messageTypes.newElement, table, names);
-    return answers?.flatMap(({ body }) => cgroupElements(body));
+    return answers?.flatMap(({ body }) => cgroupElements(body, order));
   }
 
   addCgroups(table: NftTable, set: string, ids: readonly bigint[]): void {
@@ -200,14 +203,20 @@ export class NetlinkKernelSets implements KernelRuleset {
   }
 
   #exists(type: number, table: NftTable, names: readonly (readonly [number, string])[]): boolean {
+    return this.#one(type, table, names) !== undefined;
+  }
+
+  /** Attributes of what has these names; undefined when there is none. */
+  #one(type: number, table: NftTable, names: readonly (readonly [number, string])[]): Buffer | undefined {
     const sequence = this.#own.next();
     this.#own.send(question(type, false, sequence, table, names));
+    let found: Buffer | undefined;
     for (;;) {
       for (const answer of this.#own.receive(sequence)) {
+        if (answer.kind === 'message') found = answer.body;
         if (answer.kind !== 'ack') continue;
-        const { errno } = answer;
-        if (errno !== 0 && errno !== ENOENT) throw unreadable(table, errno);
-        return errno === 0;
+        if (answer.errno !== 0 && answer.errno !== ENOENT) throw unreadable(table, answer.errno);
+        return answer.errno === 0 ? (found ?? Buffer.alloc(0)) : undefined;
       }
     }
   }

@@ -201,17 +201,33 @@ function counterOf(expressions: readonly Buffer[]): KernelCounter | undefined {
   return { packets: Number(packets.readBigUInt64BE()), bytes: Number(bytes.readBigUInt64BE()) };
 }
 
+/** Of the numbers in a set's keys. */
+export type KeyOrder = 'host' | 'network';
+
+/** NFT_SET_INTERVAL: nft turns what is in host order round, in the set and in the rules that look into it (src/evaluate.c). */
+const intervalSet = 4;
+
+/** Of one NEWSET message. */
+export function keyOrderOf(body: Buffer): KeyOrder {
+  return (setFlagsOf(body) & intervalSet) === 0 ? 'host' : 'network';
+}
+
+function setFlagsOf(body: Buffer): number {
+  const content = contentOf(body, 3);
+  return content?.length === 4 ? content.readUInt32BE() : 0;
+}
+
 /** NFT_SET_ELEM_INTERVAL_END: where a range ends in a set with intervals; it names no cgroup. */
 const intervalEnd = 1;
 
-/** Of one NEWSETELEM message. Elements that cannot begin with a cgroup (8 bytes, host order) are left out. */
-export function cgroupElements(body: Buffer): readonly KernelElement[] {
+/** Of one NEWSETELEM message. Elements that cannot begin with a cgroup (8 bytes) are left out. */
+export function cgroupElements(body: Buffer, order: KeyOrder): readonly KernelElement[] {
   return contentsOf(contentOf(body, 3)).flatMap((element) => {
     const key = contentAt(element, [1, 1]);
     const elementFlags = contentOf(element, 3);
     const ends = elementFlags?.length === 4 && (elementFlags.readUInt32BE() & intervalEnd) !== 0;
     if (key === undefined || key.length < idLength || ends) return [];
-    const id = littleEndian ? key.readBigUInt64LE() : key.readBigUInt64BE();
+    const id = order === 'host' && littleEndian ? key.readBigUInt64LE() : key.readBigUInt64BE();
     // NFTA_SET_ELEM_EXPR, or NFTA_SET_ELEM_EXPRESSIONS where there are several.
     const one = contentOf(element, 7);
     const expressions = one === undefined ? contentsOf(contentOf(element, 11)) : [one];
@@ -266,8 +282,7 @@ export function setOf(family: NftFamily | undefined, body: Buffer): KernelSet | 
   const [table, name] = [textOf(contentOf(body, 1)), textOf(contentOf(body, 2))];
   const type = contentOf(body, 4);
   if (family === undefined || table === undefined || name === undefined || type?.length !== 4) return undefined;
-  const setFlags = contentOf(body, 3);
-  const anonymous = setFlags?.length === 4 && (setFlags.readUInt32BE() & anonymousSet) !== 0;
+  const anonymous = (setFlagsOf(body) & anonymousSet) !== 0;
   let leading = type.readUInt32BE();
   while (leading >> typeBits > 0) leading >>>= typeBits;
   return { table: { family, name: table }, name, cgroups: leading === cgroupType && !anonymous };
