@@ -48,7 +48,10 @@ export class WorkLoop {
    */
   wake(): void {
     if (this.#stopped || this.#running !== undefined || this.#retry !== undefined) return;
-    if (!this.#options.due()) return this.#wait();
+    if (!this.#options.due()) {
+      this.#wait();
+      return;
+    }
     this.#failure = undefined;
     this.#running = this.#run();
   }

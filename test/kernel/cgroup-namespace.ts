@@ -44,7 +44,7 @@ export async function repeatInCgroups(t: TestContext, file: string, options: Nam
 // The cgroup that a process is in when it makes a cgroup namespace is the root of that (cgroup_namespaces(7)).
 const enter = 'echo $$ > "$0/cgroup.procs" && exec unshare "$@"';
 const prepare =
-  'mount -t tmpfs tmpfs /run && umount -l /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && ip link set lo up && exec "$@"';
+  'mount -t tmpfs tmpfs /run && mount -t cgroup2 cgroup2 /sys/fs/cgroup && ip link set lo up && exec "$@"';
 const namespaces = ['--net', '--mount', '--cgroup', '--kill-child'];
 
 async function repeatIn(t: TestContext, folder: string, file: string, options: NamespaceOptions): Promise<void> {
