@@ -4,13 +4,15 @@ import { unitChain } from './chain-names.ts';
 import { type ChainLook, ChainsSink, type LivingRule, lacksChain } from './chains-sink.ts';
 import { Contest } from './contest.ts';
 import { type KeeperOptions, type KeeperState, retry, tellFailure } from './keeper.ts';
-import { livingRules, type Members } from './living.ts';
+import { livingRules, type Members, originOf } from './living.ts';
 import type { ChainTarget } from './selection.ts';
 import { complaintOf, isRefusal, lacksCgroup } from './sift.ts';
 import { WorkLoop } from './work-loop.ts';
 
 /** Rules of one transaction, some milliseconds: a new cgroup must not wait for 10 000 of them. */
 const mostRules = 64;
+/** Refused statements of a unit that are remembered while their cgroups are away: instances of a template may be many. */
+const mostRemembered = 64;
 /** How often cgroups may vanish, or others flush the ruleset, between look and act. */
 const mostRaces = 5;
 
@@ -277,6 +279,7 @@ export class ChainKeeper {
         if (lacksChain(error) && !lacksCgroup(error) && this.#chainsGone([])) return;
         continue;
       }
+      this.#remember(unit, new Set(rules.map(({ statement }) => statement)), refused);
       const state = { count: accepted.length, refused };
       // Unless another configuration came meanwhile.
       if (this.#target.units.has(unit)) {
@@ -284,6 +287,19 @@ export class ChainKeeper {
         this.#tellRefused(unit, state);
       }
       return;
+    }
+  }
+
+  /** Adds what was refused before and could not be `tried` now, since its cgroups are away: when they return, the good rules go first. */
+  #remember(
+    unit: string,
+    tried: ReadonlySet<string>,
+    refused: Map<string, { rule: LivingRule; reason: string }>,
+  ): void {
+    const origins = new Set(this.#target.units.get(unit)?.map(originOf));
+    for (const [statement, known] of this.#units.get(unit)?.refused ?? []) {
+      if (refused.size >= mostRemembered) return;
+      if (!tried.has(statement) && origins.has(known.rule.origin)) refused.set(statement, known);
     }
   }
 

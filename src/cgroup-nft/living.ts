@@ -25,10 +25,15 @@ export function livingReferences(statement: UnitStatement, members: Members): re
   });
 }
 
+/** For messages: the rule's place. */
+export function originOf({ place }: UnitRule): string {
+  return `${place.file}:${place.line}`;
+}
+
 /** In the order of the file; a rule with globs becomes one for each match. */
 export function livingRules(rules: readonly UnitRule[], members: Members): readonly LivingRule[] {
   return rules.flatMap((rule) => {
-    const origin = `${rule.place.file}:${rule.place.line}`;
+    const origin = originOf(rule);
     return expandStatement(rule, livingReferences(rule, members)).map((statement) => ({ statement, origin }));
   });
 }

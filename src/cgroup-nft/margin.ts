@@ -108,6 +108,7 @@ export class Margins {
     const { clock, starts, onMargin } = this.#options;
     const now = clock.monotonic();
     const due = [...this.#waiting.values()].filter(({ askAt }) => askAt <= now);
+    if (due.length === 0) return this.#askLater();
     for (const { path } of due) this.#waiting.delete(path);
     this.#asking = true;
     const found = await starts.mainStarts([...new Set(due.map(({ unit }) => unit))], this.#abort.signal);
