@@ -1,5 +1,6 @@
 /** The output files port: one suite on files in memory and on the file system. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,6 +69,12 @@ describe('output files on the file system', () => {
     );
     await assert.rejects(files.replace(join(folder, 'none', 'zone'), 'x'), { code: 'ENOENT' });
     await assert.rejects(files.append(join(folder, 'none', 'log'), 'x'), { code: 'ENOENT' });
+  });
+
+  it('are refused where there is no file but a pipe, which nobody may ever write to', async () => {
+    const pipe = join(folder, 'pipe');
+    assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+    await assert.rejects(files.read(pipe), { code: 'file-not-regular' });
   });
 
   it('replace a symbolic link itself, not what it points to', async () => {

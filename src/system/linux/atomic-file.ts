@@ -1,9 +1,10 @@
 /** The OutputFiles port: appending, and replacing a file in one step. */
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { open, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf } from '../../core/errors.ts';
 import type { OutputFiles } from '../ports.ts';
+import { readRegularFile } from './files.ts';
 
 const logMode = 0o640;
 const newMode = 0o644;
@@ -11,7 +12,7 @@ const newMode = 0o644;
 export class LinuxOutputFiles implements OutputFiles {
   async read(path: string): Promise<string | undefined> {
     try {
-      return await readFile(path, 'utf8');
+      return (await readRegularFile(path)).toString('utf8');
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw error;
