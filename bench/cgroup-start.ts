@@ -125,8 +125,10 @@ async function table(
 }
 
 await table('quiet, systemd 252', {}, [floor, ownTable, interactive, inComments, spawned, journal], kinds);
-const nice0 = `${ownTable.toml?.replace('[cgroup-nft]\n', '[cgroup-nft]\nnice = 0\n')}`;
-const low = { ...ownTable, name: 'netsteward, own table, nice 0', toml: nice0 };
-await table('four busy loops on two cores', {}, [floor, ownTable, low, inComments], ['simple', 'oneshot'], 4);
+const withKeys = (keys: string): string => `${ownTable.toml?.replace('[cgroup-nft]\n', `[cgroup-nft]\n${keys}\n`)}`;
+const nice20 = { ...ownTable, name: 'netsteward, own table, nice -20 alone', toml: withKeys('realtime = false') };
+const nice0 = { ...ownTable, name: 'netsteward, own table, nice 0', toml: withKeys('realtime = false\nnice = 0') };
+const busy = [floor, ownTable, nice20, nice0, inComments];
+await table('four busy loops on two cores', {}, busy, ['simple', 'oneshot'], 4);
 const debian13 = { tree: 'trixie', nspawn: withBpf } as const;
 await table('quiet, systemd 257', debian13, [floor, bySystemd, ownTable, inComments], ['simple', 'notify', 'oneshot']);

@@ -89,6 +89,7 @@ const schema = v.pipe(
     cooldown: v.optional(duration(0, hour), '300ms'),
     resync: v.optional(duration(0, 24 * hour), '10m'),
     nice: v.optional(integer(-20, 19), -20),
+    realtime: v.optional(v.boolean('must be true or false'), true),
     on_stop: v.optional(v.picklist(['keep', 'flush'], 'must be "keep" or "flush"'), 'keep'),
     table: v.optional(v.strictObject({ name: v.optional(tableName, 'netsteward-units') }), {}),
     group: v.optional(

@@ -26,14 +26,14 @@ export async function runCgroupNft(files: readonly string[], flags: CgroupNftFla
   const { config } = parsed;
   const log = openLog(process.env);
   log.configure({ level: flags.debug === true ? 'debug' : 'warn', format: 'auto' });
-  // What a configuration file says by `nice`; scnpm's units know nothing of it.
-  await takePriority(config.nice, log.logger);
   const stop = new AbortController();
   let hup: () => void = () => {};
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
   process.on('SIGHUP', () => hup());
   try {
     const running = await cgroupNftModule.start(config, await composeCgroupNft(log.logger), stop.signal);
+    // What a configuration file says by `nice` and `realtime`; scnpm's units know nothing of it.
+    await takePriority(config, log.logger);
     hup = () => {
       running.reload(config).then(
         () => log.logger.debug('reloaded'),

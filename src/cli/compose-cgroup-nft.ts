@@ -22,30 +22,50 @@ export async function bindCgroupNft(log: Logger): Promise<BoundModule> {
     host: () => composeCgroupNft(own),
     preflightHost: composePreflight,
   });
-  const niceOf = (config: unknown): number => (config as CgroupNftConfig).nice;
   return {
     ...bound,
     async start(config, signal) {
-      await takePriority(niceOf(config), own);
       const running = await bound.start(config, signal);
+      let inForce = config as CgroupNftConfig;
+      await takePriority(inForce, own);
       return {
         ...running,
         async reload(next) {
-          await running.reload(next);
-          await takePriority(niceOf(next), own);
+          // Ten thousand rules take seconds: others may run meanwhile.
+          await leavePriority();
+          try {
+            await running.reload(next);
+            inForce = next as CgroupNftConfig;
+          } finally {
+            await takePriority(inForce, own);
+          }
         },
       };
     },
   };
 }
 
+type Priority = Pick<CgroupNftConfig, 'nice' | 'realtime'>;
+
 /** A refusal costs some speed while the machine is out of CPU time, and nothing else: the margins of starts tell. */
-export async function takePriority(nice: number, log: Logger): Promise<void> {
+export async function takePriority({ nice, realtime }: Priority, log: Logger): Promise<void> {
   const { setNice } = await import('../system/linux/priority.ts');
   const reason = setNice(nice);
-  if (reason === undefined) return;
-  const remedy = `LimitNICE=${nice} in the unit of netsteward permits it, and so does CAP_SYS_NICE.`;
-  log.info('priority-refused', { nice, reason, remedy });
+  if (reason !== undefined) {
+    const remedy = `LimitNICE=${nice} in the unit of netsteward permits it, and so does CAP_SYS_NICE.`;
+    log.info('priority-refused', { nice, reason, remedy });
+  }
+  if (!realtime) return;
+  const { takeRealtime } = await import('../system/linux/realtime.ts');
+  const refused = takeRealtime();
+  if (refused === undefined) return;
+  const remedy = `LimitRTPRIO=1 in the unit of netsteward permits it, and so does CAP_SYS_NICE; RestrictRealtime= forbids it.`;
+  log.info('realtime-refused', { reason: refused, remedy });
+}
+
+async function leavePriority(): Promise<void> {
+  const { leaveRealtime } = await import('../system/linux/realtime.ts');
+  leaveRealtime();
 }
 
 /** Rejects with NetstewardError where there is no cgroup2 file system. */

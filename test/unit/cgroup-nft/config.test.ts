@@ -33,6 +33,7 @@ describe('the table', () => {
       cooldown: 300,
       resync: 600_000,
       nice: -20,
+      realtime: true,
       on_stop: 'keep',
       table: { name: 'netsteward-units' },
       group: [],
