@@ -1,7 +1,15 @@
 /** Units of `systemd --user` get through at their first attempt, while the managers of users start and stop. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { type Allowed, allowing, connectingUnit, firstAttempt, refused } from './allowed-units.ts';
+import {
+  type Allowed,
+  allowing,
+  connectingUnit,
+  firstAttempt,
+  refused,
+  service,
+  startNetsteward,
+} from './allowed-units.ts';
 import { type Container, skip } from './container.ts';
 import { connecting, connections } from './packets.ts';
 import { type UserSession, userSession } from './user-session.ts';
@@ -22,6 +30,14 @@ const ofUsers: readonly Allowed[] = [
     trigger: 'many@x.service',
   },
   { unit: 'user@*.service/**/eager.service', path: `${managers}/app.slice/eager.service`, trigger: 'eager.service' },
+  // As of a login by ssh: the trigger is what the connection comes in by.
+  {
+    unit: 'user-*.slice/session-*.scope',
+    path: 'user.slice/user-*.slice/session-*.scope',
+    trigger: 'ssh.service',
+  },
+  // All that the third user does.
+  { unit: 'user-1002.slice', path: 'user.slice/user-1002.slice' },
   { unit: 'system.service', path: 'system.slice/system.service' },
 ];
 
@@ -29,7 +45,7 @@ const files = {
   '/etc/systemd/user/mine.service': connectingUnit('%h/connection'),
   '/etc/systemd/user/many@.service': connectingUnit('%h/connection'),
   // Starts with the manager itself.
-  '/etc/systemd/user/eager.service': connectingUnit('%h/eager'),
+  '/etc/systemd/user/eager.service': connectingUnit('%h/eager', { flags: '-t 60' }),
   '/etc/systemd/user/default.target.d/eager.conf': '[Unit]\nWants=eager.service\n',
   '/etc/systemd/user/stranger.service': connectingUnit('%h/connection').replace('-t 3', '-t 0.1'),
   '/etc/systemd/system/system.service': connectingUnit('/run/connection'),
@@ -39,8 +55,10 @@ const files = {
 const fileOf = (user: UserSession): string => `/home/${user.name}/connection`;
 
 for (const [tree, way] of [
+  ['bookworm', 'groups'],
   ['bookworm', 'comments'],
   ['trixie', 'groups'],
+  ['trixie', 'comments'],
 ] as const) {
   describe(`units of users with ${way}, in ${tree}`, { skip }, () => {
     let box: Container;
@@ -90,6 +108,17 @@ for (const [tree, way] of [
       await firstAttempt(box, fileOf(alice), startOf(alice, 'mine.service'));
     });
 
+    test('what a manager has started while netsteward did not run is let through when it does', async () => {
+      await box.run(['systemctl', 'stop', service]);
+      await alice.end();
+      await box.run(['rm', '-f', '/home/alice/eager']);
+      await alice.begin();
+      await startNetsteward(box, way);
+      const [made] = await connections(box, '/home/alice/eager', 1);
+      assert.deepEqual([made?.first_result, typeof made?.first_success], ['refused', 'number']);
+      await firstAttempt(box, fileOf(alice), startOf(alice, 'mine.service'));
+    });
+
     test('the units of a user who comes later get through at their first attempts', async () => {
       const bob = await userSession(box, 'bob');
       assert.notEqual(bob.cgroup, alice.cgroup);
@@ -97,6 +126,26 @@ for (const [tree, way] of [
       assert.equal(made.cgroup, `${bob.cgroup}/app.slice/mine.service`);
       await bob.end();
       await firstAttempt(box, fileOf(alice), startOf(alice, 'mine.service'));
+    });
+
+    test('a user whose slice is allowed may do all, by units and by logins', async () => {
+      const carol = await userSession(box, 'carol');
+      assert.equal(carol.uid, 1002);
+      const made = await firstAttempt(box, fileOf(carol), startOf(carol, 'stranger.service'));
+      assert.equal(made.cgroup, `${carol.cgroup}/app.slice/stranger.service`);
+      await carol.end();
+      await refused(box, fileOf(alice), startOf(alice, 'stranger.service'));
+    });
+
+    test('the session of a login gets through at its first attempt, by a rule that another unit triggers', async () => {
+      let count = 0;
+      const made = await firstAttempt(box, '/run/connection', () => {
+        count += 1;
+        const argv = connecting('/run/connection', '-t 3').split(' ').filter(Boolean);
+        const scope = ['--scope', '--slice=user-1000.slice', `--unit=session-9${count}.scope`];
+        return box.run(['systemd-run', '--quiet', ...scope, ...argv]);
+      });
+      assert.match(made.cgroup, /^\/user\.slice\/user-1000\.slice\/session-9\d\.scope$/);
     });
   });
 }
