@@ -18,6 +18,9 @@ export interface ApplierOptions extends Omit<KeeperOptions, 'onQuiet'> {
   readonly onApplied: (paths: Iterable<string>) => void;
 }
 
+/** Members that are looked at for a rehearsal. */
+const mostRehearsed = 100;
+
 const nothing: InUse = { chains: new Map(), sets: new Map() };
 
 export class Applier {
@@ -75,6 +78,27 @@ export class Applier {
     await this.#finish();
   }
 
+  /**
+   * Takes the way of a new member once with one that is in force, which changes nothing: what has never run takes milliseconds
+   * at its first time, and a unit may start as soon as the module is ready. Chains have had theirs filled in first() already.
+   */
+  rehearse(): void {
+    const done = new Set<GroupsKeeper | ElementsKeeper>();
+    let looked = 0;
+    for (const [path, id] of this.#options.members()) {
+      looked += 1;
+      if (looked > mostRehearsed) break;
+      const { groups, statements } = this.#selection.touchedBy(path);
+      const sets = statements.map((each) => (each.kind === 'element' ? this.#sets.get(setKey(each)) : undefined));
+      for (const keeper of [groups.length > 0 ? this.#groups : undefined, ...sets]) {
+        if (keeper === undefined || done.has(keeper) || keeper.state !== 'done') continue;
+        done.add(keeper);
+        keeper.appeared({ path, id });
+      }
+    }
+    this.#wake();
+  }
+
   /** Other groups and rules. What is no longer wanted goes. Rejects as first(), the old ones then being partly in force. */
   async select(selection: Selection, tableName: string, flush: boolean): Promise<void> {
     const before = this.#groups;
@@ -102,6 +126,9 @@ export class Applier {
     this.#groups?.compare();
     for (const keeper of this.#chains.values()) keeper.remake(flush);
     for (const keeper of this.#sets.values()) keeper.remake();
+    // Of a reload that failed, and whose undoing failed as well, something may be there.
+    this.#leftoversDue = true;
+    this.#leftovers.wake();
     this.#wake();
   }
 

@@ -11,6 +11,11 @@ import { WorkLoop } from './work-loop.ts';
 
 /** Rules of one transaction, some milliseconds: a new cgroup must not wait for 10 000 of them. */
 const mostRules = 64;
+/**
+ * A unit of more rules than that rests after a change as long as its rules took, if that was longer than this (ms): anybody may
+ * make and remove cgroups that a glob matches, and others' changes must come in between.
+ */
+const longFill = 20;
 /** Refused statements of a unit that are remembered while their cgroups are away: instances of a template may be many. */
 const mostRemembered = 64;
 /** How often cgroups may vanish, or others flush the ruleset, between look and act. */
@@ -35,6 +40,8 @@ export class ChainKeeper {
   #units = new Map<string, UnitState>();
   /** Units whose cgroups have changed. */
   readonly #changed = new Set<string>();
+  /** Until when (monotonic) those of them rest whose rules took long. */
+  readonly #resting = new Map<string, number>();
   /** Units whose chains have to be made. */
   readonly #rest = new Set<string>();
   /** Units with refused rules that are tried again. */
@@ -112,7 +119,7 @@ export class ChainKeeper {
   configure(target: ChainTarget, flush: boolean): void {
     for (const unit of this.#target.units.keys()) if (!target.units.has(unit)) this.#tellRefused(unit, unknown);
     this.#target = target;
-    for (const known of [this.#units, this.#changed, this.#rest, this.#again]) {
+    for (const known of [this.#units, this.#changed, this.#resting, this.#rest, this.#again]) {
       for (const unit of known.keys()) if (!target.units.has(unit)) known.delete(unit);
     }
     this.remake(flush);
@@ -148,11 +155,19 @@ export class ChainKeeper {
   #due(): boolean {
     if (this.#mayLook()) return true;
     if (this.#missing) return this.#frame;
-    return this.#changed.size + this.#rest.size > 0 || this.#frame || this.#mayTryAgain();
+    return this.#rest.size > 0 || this.#frame || this.#mayTryAgain() || this.#changedNow().length > 0;
+  }
+
+  /** Units with changed cgroups, but those that rest. */
+  #changedNow(): readonly string[] {
+    const now = this.#options.clock.monotonic();
+    return [...this.#changed].filter((unit) => (this.#resting.get(unit) ?? 0) <= now);
   }
 
   #dueIn(): number | undefined {
-    const times = [...(this.#suspect ? [this.#restUntil] : []), ...(this.#again.size > 0 ? [this.#againFrom] : [])];
+    const times = this.#missing ? [] : [...this.#changed].flatMap((unit) => this.#resting.get(unit) ?? []);
+    if (this.#suspect) times.push(this.#restUntil);
+    if (this.#again.size > 0) times.push(this.#againFrom);
     return times.length === 0 ? undefined : Math.min(...times) - this.#options.clock.monotonic();
   }
 
@@ -166,7 +181,8 @@ export class ChainKeeper {
 
   async #step(): Promise<void> {
     if (this.#missing) return this.#look();
-    if (this.#changed.size > 0) return this.#fillSome(this.#changed);
+    const changed = this.#changedNow();
+    if (changed.length > 0) return this.#fillSome(changed);
     if (this.#mayLook()) return this.#look();
     if (this.#rest.size > 0) return this.#fillSome(this.#rest);
     if (this.#frame) return this.#makeFrame();
@@ -213,21 +229,27 @@ export class ChainKeeper {
   }
 
   /** As many of them as one transaction should have. */
-  async #fillSome(queue: Set<string>): Promise<void> {
-    const members = this.#options.members();
+  async #fillSome(queue: Iterable<string>): Promise<void> {
+    const { clock, members: living } = this.#options;
+    const began = clock.monotonic();
+    const members = living();
     const units = new Map<string, readonly LivingRule[]>();
     let size = 0;
     for (const unit of queue) {
       const rules = this.#rulesOf(unit, members);
+      if (units.size > 0 && size + rules.length >= mostRules) break;
       size += rules.length + 1;
-      if (units.size > 0 && size > mostRules) break;
       units.set(unit, rules);
-      queue.delete(unit);
+      this.#changed.delete(unit);
       this.#rest.delete(unit);
+      this.#resting.delete(unit);
     }
     this.#filling = new Set(units.keys());
     await this.#fill(units);
     this.#filling = new Set();
+    const took = clock.monotonic() - began;
+    // With so many rules it stands alone. A unit of a few has no rest, however slow the machine: it may be about to start.
+    if (size > mostRules && took > longFill) for (const unit of units.keys()) this.#resting.set(unit, began + 2 * took);
     this.#options.onQuiet();
   }
 
@@ -296,10 +318,11 @@ export class ChainKeeper {
     tried: ReadonlySet<string>,
     refused: Map<string, { rule: LivingRule; reason: string }>,
   ): void {
-    const origins = new Set(this.#target.units.get(unit)?.map(originOf));
+    const rules = new Set(this.#target.units.get(unit)?.map((rule) => `${originOf(rule)} ${rule.statement}`));
     for (const [statement, known] of this.#units.get(unit)?.refused ?? []) {
       if (refused.size >= mostRemembered) return;
-      if (!tried.has(statement) && origins.has(known.rule.origin)) refused.set(statement, known);
+      const { origin, written } = known.rule;
+      if (!tried.has(statement) && rules.has(`${origin} ${written}`)) refused.set(statement, known);
     }
   }
 

@@ -12,12 +12,8 @@ export interface LivingRule {
   readonly statement: string;
   /** For messages: which rule of which file. */
   readonly origin: string;
-}
-
-export interface RefusedRule {
-  readonly unit: string;
-  readonly rule: LivingRule;
-  readonly error: unknown;
+  /** That rule's statement as it is written there. */
+  readonly written: string;
 }
 
 /** What stands in the kernel for a chain of the administrator's. */

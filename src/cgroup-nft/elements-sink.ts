@@ -23,7 +23,9 @@ export interface LivingElement {
   readonly from: UnitElement;
 }
 
-const ownComment = /^netsteward [0-9a-f]{12}$/;
+const ownComment = /(?:^| )netsteward [0-9a-f]{12}$/;
+/** NFTNL_UDATA_COMMENT_MAXLEN of libnftnl's udata.h: nft takes no longer one. */
+const longestComment = 128;
 
 export function isOwnComment(comment: string | undefined): boolean {
   return comment !== undefined && ownComment.test(comment);
@@ -36,23 +38,28 @@ export function livingElements(elements: readonly UnitElement[], members: Member
     for (const text of expandStatement(from, livingReferences(from, members))) {
       // The path comes first, in quotes.
       const path = text.slice(1, text.indexOf('"', 1));
-      const comment = `netsteward ${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
       const id = members.get(path);
-      if (id !== undefined && !found.has(text)) {
-        found.set(text, { text: withComment(text, comment), comment, path, id, from });
-      }
+      if (id !== undefined && !found.has(text)) found.set(text, { ...withComment(text), path, id, from });
     }
   }
   return [...found.values()];
 }
 
-/** Before the data of a map, and behind all other options. An element with a comment of the administrator's keeps that. */
-function withComment(text: string, comment: string): string {
+/** Before the data of a map, and behind all other options. One of the administrator's goes on with ours: it stays ours to take out. */
+function withComment(text: string): { readonly text: string; readonly comment: string } {
+  const own = `netsteward ${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
   const read = tokenize(text);
-  if (!read.ok || read.tokens.some(({ kind, text: word }) => kind === 'word' && word === 'comment')) return text;
-  const colon = read.tokens.find(({ kind }) => kind === 'colon');
-  if (colon === undefined) return `${text} comment "${comment}"`;
-  return `${text.slice(0, colon.start).trimEnd()} comment "${comment}" ${text.slice(colon.start)}`;
+  const tokens = read.ok ? read.tokens : [];
+  const his = tokens[tokens.findIndex(({ kind, text: word }) => kind === 'word' && word === 'comment') + 1];
+  if (his !== undefined && his !== tokens[0]) {
+    const words = his.text.replaceAll('"', '').slice(0, longestComment - own.length - 1);
+    const comment = `${words} ${own}`;
+    return { text: `${text.slice(0, his.start)}"${comment}"${text.slice(his.end)}`, comment };
+  }
+  const colon = tokens.find(({ kind }) => kind === 'colon');
+  const at = colon?.start ?? text.length;
+  const before = `${text.slice(0, at).trimEnd()} comment "${own}"`;
+  return { text: colon === undefined ? before : `${before} ${text.slice(at)}`, comment: own };
 }
 
 export class ElementsSink {

@@ -132,6 +132,7 @@ export class GroupsKeeper {
     await this.#loop.stop();
     this.#contest.end();
     this.#options.board.clear('units-not-applied', this.#subject);
+    this.#options.board.clear('table-not-owned', this.#subject);
     await this.sink.release(mode);
   }
 
@@ -176,9 +177,17 @@ export class GroupsKeeper {
     this.#dead.clear();
     this.#deadDue = false;
     await this.sink.make(this.#members());
+    this.#tellKind();
     // What came and went meanwhile.
     this.compare();
     this.#waitForDead();
+  }
+
+  #tellKind(): void {
+    const { board } = this.#options;
+    const { openToOthers, reason = '' } = this.sink;
+    if (openToOthers) board.raise('table-not-owned', this.#subject, { table: this.#subject, reason });
+    else board.clear('table-not-owned', this.#subject);
   }
 
   async #add(): Promise<void> {

@@ -27,6 +27,9 @@ export interface LeftoverPorts {
 /** How often others may change the ruleset between look and act. */
 const mostRaces = 50;
 
+/** How often chains are deleted that somebody uses. */
+const mostTries = 3;
+
 /** Rejects with NftError. */
 export async function removeLeftovers(ports: LeftoverPorts, inUse: InUse): Promise<void> {
   removeElements(ports.kernel, inUse);
@@ -78,17 +81,25 @@ export function leftChains(found: readonly KernelChain[], { chains }: InUse): re
   return [...left.values()];
 }
 
-async function removeChains({ nft, kernel, log }: LeftoverPorts, table: NftTable, names: ReadonlySet<string>) {
-  dropJumps(kernel, table, names);
+async function removeChains(
+  { nft, kernel, log }: LeftoverPorts,
+  table: NftTable,
+  names: ReadonlySet<string>,
+): Promise<void> {
   const emptied = [...names].map((chain): NftOperation => ({ op: 'flush-chain', table, chain }));
   const deleted = [...names].map((chain): NftOperation => ({ op: 'delete-chain', table, chain }));
-  try {
-    await nft.apply(nftScript(...emptied, ...deleted));
-  } catch (error) {
-    // Somebody's rule uses one of them (EBUSY): empty it does nothing.
-    if (!/resource busy/.test(String(error))) throw error;
-    log.debug('left-chain-in-use', { table: `${table.family} ${table.name}`, reason: String(error) });
-    await nft.apply(nftScript(...emptied));
+  for (let tries = 1; ; tries++) {
+    dropJumps(kernel, table, names);
+    try {
+      return await nft.apply(nftScript(...emptied, ...deleted));
+    } catch (error) {
+      if (!/resource busy/.test(String(error))) throw error;
+      // Others may just have loaded a listing, with jumps to them, on top of the ruleset.
+      if (tries < mostTries) continue;
+      // Somebody's rule uses one of them (EBUSY): empty it does nothing.
+      log.debug('left-chain-in-use', { table: `${table.family} ${table.name}`, reason: String(error) });
+      return await nft.apply(nftScript(...emptied));
+    }
   }
 }
 

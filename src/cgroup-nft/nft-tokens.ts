@@ -37,7 +37,7 @@ const neverInWords: Readonly<Record<string, string>> = {
   ';': 'a ";" outside of quotes would begin a second command: write one rule per comment',
   '#': 'a "#" outside of quotes would make a comment of the rest: take it out, or put quotes around it',
   '\\': 'a "\\" outside of quotes: put the name that has it in quotes; to go on in the next line, let nothing follow it',
-  $: 'a "$" outside of quotes: variables of the ruleset are not known here, so write the value itself',
+  $: 'a "$" outside of quotes: nft would read a variable there, and netsteward knows none, so write the value itself',
   "'": 'a "\'" outside of quotes: nft knows double quotes alone',
   '`': 'a "`" outside of quotes: nft knows double quotes alone',
   '~': 'nft knows no "~"',
@@ -46,6 +46,14 @@ const neverInWords: Readonly<Record<string, string>> = {
 
 const space = (code: number): boolean => code === 0x20 || code === 0x09;
 const printableAscii = (code: number): boolean => code >= 0x20 && code < 0x7f;
+
+/** nft knows a `define` within the file that has it alone (src/scanner.l, nft(8)); rules are given to it one by one. */
+function variableFault(name: string): string {
+  return (
+    `$${name} is a variable: nft knows it while it reads the file that defines it, but netsteward loads this rule by itself, ` +
+    'each time its unit starts, so write the value in its place, or put the values into a named set and write @SET'
+  );
+}
 
 function characterFault(text: string, at: number): string {
   const code = text.codePointAt(at) ?? 0;
@@ -78,7 +86,8 @@ export function tokenize(text: string): Tokenized {
     } else if (!printableAscii(code)) {
       return fault(at, characterFault(text, at));
     } else if (neverInWords[character] !== undefined) {
-      return fault(at, neverInWords[character]);
+      const variable = /^\$\{?([A-Za-z_][A-Za-z0-9_.\\/-]*)/.exec(text.slice(at, at + 80))?.[1];
+      return fault(at, variable === undefined ? neverInWords[character] : variableFault(variable));
     } else if (character === '"') {
       const end = text.indexOf('"', at + 1);
       if (end < 0)
@@ -117,12 +126,23 @@ export function tokenize(text: string): Tokenized {
   }
   return { ok: true, tokens, mates };
 
-  /** A colon within a word belongs to an address (`fe80::1`); at either end it parts key and value of a map. */
   function pushWord(end: number): void {
     if (text[at] === ':' && text[at + 1] !== ':') push('colon', at + 1);
     if (at === end) return;
-    const parts = text[end - 1] === ':' && text[end - 2] !== ':';
-    if (parts && end - 1 > at) push('word', end - 1);
-    push(parts ? 'colon' : 'word', end);
+    const parting = partingColon(text.slice(at, end));
+    if (parting >= 0) {
+      const colon = at + parting;
+      if (parting > 0) push('word', colon);
+      push('colon', colon + 1);
+    }
+    if (at < end) push('word', end);
   }
+}
+
+/** Index of the colon that parts key and value of a map, as in `25:accept`; -1 where all belong to an address (`fe80::1`). */
+function partingColon(word: string): number {
+  const last = word.lastIndexOf(':');
+  if (last < 0 || word[last - 1] === ':') return -1;
+  const address = /^[0-9A-Fa-f:./-]+[0-9A-Fa-f]$/.test(word) && (word.includes('::') || word.split(':').length > 5);
+  return address ? -1 : last;
 }

@@ -194,7 +194,8 @@ const otherCommands: ReadonlySet<string> = new Set(
 );
 
 function statementOf(unit: string, { text, pieces }: Joined, place: Place): UnitStatement | Fault {
-  const strange = /[^!-~]/u.exec(unit)?.[0];
+  // What no name of a unit has (systemd's basic/unit-name.c), nor a glob or path: files may be made from what others say.
+  const strange = /[^A-Za-z0-9:\-_.\\@*?[\]!^/]/u.exec(unit)?.[0];
   if (strange !== undefined) return { at: place, message: `a unit's name cannot have ${shown(strange)} in it` };
   if (text.length > longestStatement) return { at: 0, message: `longer than ${longestStatement} characters` };
   let at = 0;

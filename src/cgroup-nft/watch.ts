@@ -96,7 +96,11 @@ export class CgroupWatcher {
     if (!watch) return;
     // Watched first, looked at second: what comes in between is told twice rather than never.
     if (!this.#watch.add(path)) {
-      this.#lost(path);
+      // Gone by now, and all below it.
+      seen?.delete(path);
+      this.#watched.delete(path);
+      this.#drop(path);
+      this.#forgetBelow(path, new Set());
       return;
     }
     this.#watched.add(path);
@@ -107,19 +111,20 @@ export class CgroupWatcher {
   /** A directory was removed; by now there may be a new one of its name, whose own notification comes later or never matters. */
   #lost(path: string): void {
     if (this.#closed) return;
+    const seen = new Set<string>();
+    // Nothing is known below what was not watched: the end of one cgroup must not cost a look at all that there are.
+    const watched = this.#watched.delete(path);
+    if (this.#options.tree.id(path) !== undefined) this.#found(path, seen);
+    if (!seen.has(path)) this.#drop(path);
+    if (watched) this.#forgetBelow(path, seen);
+  }
+
+  /** All but what was seen there just now. */
+  #forgetBelow(path: string, seen: ReadonlySet<string>): void {
     const below = `${path}/`;
-    this.#watched.delete(path);
-    for (const watched of this.#watched) if (watched.startsWith(below)) this.#watched.delete(watched);
-    if (this.#options.tree.id(path) !== undefined) {
-      for (const member of [...this.#members.keys()]) {
-        if (member.startsWith(below) && this.#options.tree.id(member) === undefined) this.#drop(member);
-      }
-      this.#found(path);
-      return;
-    }
-    this.#drop(path);
-    if (!this.#interest(path).watch) return;
-    for (const member of [...this.#members.keys()]) if (member.startsWith(below)) this.#drop(member);
+    const left = (each: string): boolean => each.startsWith(below) && !seen.has(each);
+    for (const each of this.#watched) if (left(each)) this.#watched.delete(each);
+    for (const each of this.#members.keys()) if (left(each)) this.#drop(each);
   }
 
   #put(path: string, id: bigint): void {

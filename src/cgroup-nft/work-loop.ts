@@ -22,6 +22,8 @@ const longPiece = 2;
 
 export class WorkLoop {
   readonly #options: WorkLoopOptions;
+  /** Set before its first step is begun: that may wake the loop itself. */
+  #active = false;
   #running: Promise<void> | undefined;
   #retry: Timer | undefined;
   #rest: Timer | undefined;
@@ -39,7 +41,7 @@ export class WorkLoop {
   }
 
   get idle(): boolean {
-    return this.#running === undefined && !this.failing;
+    return !this.#active && !this.failing;
   }
 
   /**
@@ -47,12 +49,13 @@ export class WorkLoop {
    * anything else runs. After a failure it waits for the next try.
    */
   wake(): void {
-    if (this.#stopped || this.#running !== undefined || this.#retry !== undefined) return;
+    if (this.#stopped || this.#active || this.#retry !== undefined) return;
     if (!this.#options.due()) {
       this.#wait();
       return;
     }
     this.#failure = undefined;
+    this.#active = true;
     this.#running = this.#run();
   }
 
@@ -60,7 +63,7 @@ export class WorkLoop {
   async finish(): Promise<void> {
     this.#retry?.cancel();
     this.#retry = undefined;
-    if (this.#running === undefined) this.#failure = undefined;
+    if (!this.#active) this.#failure = undefined;
     this.wake();
     await this.#running;
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -95,20 +98,20 @@ export class WorkLoop {
         if (clock.monotonic() - began > longPiece) await nextTurn();
       }
       this.#failures = 0;
-      this.#running = undefined;
+      this.#active = false;
       if (!this.#stopped) onQuiet();
       this.wake();
     } catch (error) {
-      this.#running = undefined;
+      this.#active = false;
       this.#failures += 1;
       this.#failure = { error };
-      onFailed(error);
       if (!this.#stopped) {
         this.#retry = clock.after(backoffDelay(this.#failures, this.#options.retry), () => {
           this.#retry = undefined;
           this.wake();
         });
       }
+      onFailed(error);
     }
   }
 }

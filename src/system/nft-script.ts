@@ -72,11 +72,9 @@ export type NftOperation =
     }
   /** A chain that packets reach by a jump alone. */
   | { readonly op: 'add-plain-chain'; readonly table: NftTable; readonly chain: string; readonly comment: string }
-  | { readonly op: 'flush-chain' | 'delete-chain' | 'list-chain'; readonly table: NftTable; readonly chain: string }
+  | { readonly op: 'flush-chain' | 'delete-chain'; readonly table: NftTable; readonly chain: string }
   /** A rule in words of others, which have to be one statement. */
   | { readonly op: 'add-statement'; readonly table: NftTable; readonly chain: string; readonly statement: string }
-  /** The handle must have been listed while the table was the same one: another one counts anew. */
-  | { readonly op: 'delete-rule'; readonly table: NftTable; readonly chain: string; readonly handle: number }
   | {
       readonly op: 'add-rule';
       readonly table: NftTable;
@@ -280,14 +278,9 @@ function render(operation: NftOperation): string | undefined {
     }
     case 'flush-chain':
     case 'delete-chain':
-    case 'list-chain':
       return `${operation.op.replace('-', ' ')} ${chainText(operation.table, operation.chain)}`;
     case 'add-statement':
       return `add rule ${chainText(operation.table, operation.chain)} ${statementText(operation.statement)}`;
-    case 'delete-rule': {
-      const handle = numberText('handle', operation.handle, Number.MAX_SAFE_INTEGER);
-      return `delete rule ${chainText(operation.table, operation.chain)} handle ${handle}`;
-    }
     case 'add-cgroups': {
       if (operation.paths.length === 0) return undefined;
       return `add element ${setText(operation.table, operation.set)} { ${operation.paths.map(cgroupText).join(', ')} }`;

@@ -220,6 +220,29 @@ if (!insideCgroups) {
     kernel.close();
   });
 
+  test('an element with a comment of the administrator’s, or without spaces around its colon, goes with its unit too', async () => {
+    const kernel = await fresh();
+    load('add map inet filter verdicts { type cgroupsv2 . inet_service : verdict; }');
+    makeUnit(unit('a'));
+    const long = 'x'.repeat(128);
+    const rules = `# a.service :: add element inet filter verdicts { "${unit('a')}" . 40 comment "mail":accept, \\
+#   "${unit('a')}" . 41:accept, "${unit('a')}" . 42 comment "${long}" : drop }\n`;
+    const running = await started({ rules });
+    const comments = (): readonly string[] =>
+      (kernel.elements(filter, 'verdicts') ?? []).map(({ comment = '' }) => comment.replace(/[0-9a-f]{12}$/, 'ID'));
+    const short = `${long.slice(0, 104)} netsteward ID`;
+    assert.deepEqual([...comments()].sort(), ['mail netsteward ID', 'netsteward ID', short].sort());
+    remakeUnit(unit('a'));
+    const ids = (): readonly string[] => [...(kernel.cgroups(filter, 'verdicts')?.keys() ?? [])].map(String);
+    const { openCgroupTree } = await import('../../src/system/linux/cgroupfs.ts');
+    const id = String((await openCgroupTree()).id(unit('a')));
+    await until('just the new one', () => comments().length === 3 && ids().every((each) => each === id));
+    removeUnit(unit('a'));
+    await until('none', () => comments().length === 0);
+    await running.stop('shutdown');
+    kernel.close();
+  });
+
   test('with on_stop = flush nothing of ours is left', async () => {
     const kernel = await fresh();
     makeUnit(unit('a'));

@@ -195,6 +195,16 @@ describe('a malformed rule', () => {
     [`# a.service :: inet f c accept \\\n# b.service :: inet f c ${rule}`]: `1:32 rule of "a.service": "inet f c accept" goes on after "\\", but the next line begins another rule: "# b.service :: inet f c ${rule}"; begin the next line with "# ", or take out the "\\"`,
     '# a.service :: inet f c accept \\ ':
       '1:32 rule of "a.service": a "\\" outside of quotes: put the name that has it in quotes; to go on in the next line, let nothing follow it',
+    '# a.service :: inet f c tcp dport $MAIL_PORTS accept':
+      '1:35 rule of "a.service": $MAIL_PORTS is a variable: nft knows it while it reads the file that defines it, but netsteward loads this rule by itself, each time its unit starts, so write the value in its place, or put the values into a named set and write @SET',
+    '# a.service :: inet f c ip daddr { 10.0.0.1, ${lan} } accept':
+      '1:46 rule of "a.service": $lan is a variable: nft knows it while it reads the file that defines it, but netsteward loads this rule by itself, each time its unit starts, so write the value in its place, or put the values into a named set and write @SET',
+    '# a.service :: inet f c tcp dport $1 accept':
+      '1:35 rule of "a.service": a "$" outside of quotes: nft would read a variable there, and netsteward knows none, so write the value itself',
+    '# a";flush-ruleset;".service :: inet f c accept':
+      '1:3 rule of "a";flush-ruleset;".service": a unit\'s name cannot have """ in it',
+    '# a;b.service :: inet f c accept': '1:3 rule of "a;b.service": a unit\'s name cannot have ";" in it',
+    '# {.service :: inet f c accept': '1:3 rule of "{.service": a unit\'s name cannot have "{" in it',
     '# a\u00e9.service :: inet f c accept': '1:3 rule of "a\u00e9.service": a unit\'s name cannot have "\u00e9" in it',
     '# a\u001b.service :: inet f c accept': '1:3 rule of "a\\x1b.service": a unit\'s name cannot have "\\x1b" in it',
     '# a.service :: add element inet f s "a.slice"':

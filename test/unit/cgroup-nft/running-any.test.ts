@@ -78,12 +78,30 @@ type Action =
   | { readonly kind: 'make' | 'remove' | 'remake'; readonly path: string }
   | { readonly kind: 'lose' | 'flush' | 'reload-ruleset' | 'die' | 'crash' | 'turn' | 'wait' }
   | { readonly kind: 'fail'; readonly times: number; readonly refusal: NftRefusal }
-  | { readonly kind: 'others'; readonly operations: readonly NftOperation[] }
+  /** `between`: when netsteward's next transaction begins, after it has looked and before it has acted. */
+  | { readonly kind: 'others' | 'between'; readonly operations: readonly NftOperation[] }
   | { readonly kind: 'reload' | 'reload-meanwhile'; readonly next: Wishes }
   | { readonly kind: 'job'; readonly unit: string };
 
 const withSet: readonly NftOperation[] = [{ op: 'add-set', table: filter, set: 'ports', type: 'ipv4_addr' }];
 const late: readonly NftOperation[] = [{ op: 'add-plain-chain', table: filter, chain: 'late', comment: '' }];
+
+const byOthers = fc.constantFrom<readonly NftOperation[]>(
+  [{ op: 'delete-table', table: filter }],
+  [{ op: 'flush-chain', table: filter, chain: 'vpn' }],
+  [{ op: 'flush-chain', table: filter, chain: unitsChain('vpn') }],
+  [{ op: 'flush-chain', table: filter, chain: unitChain('vpn', 'a.service') }],
+  [
+    { op: 'flush-chain', table: filter, chain: 'output' },
+    { op: 'delete-chain', table: filter, chain: 'vpn' },
+  ],
+  [{ op: 'flush-set', table: filter, set: 'units' }],
+  [{ op: 'flush-set', table: ownTable, set: 'g.level2' }],
+  [{ op: 'delete-table', table: ownTable }],
+  [{ op: 'add-rule', table: filter, chain: 'vpn', when: [], action: { kind: 'jump', chain: unitsChain('vpn') } }],
+  withSet,
+  late,
+);
 
 const action: fc.Arbitrary<Action> = fc.oneof(
   {
@@ -111,24 +129,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc
-      .constantFrom<readonly NftOperation[]>(
-        [{ op: 'delete-table', table: filter }],
-        [{ op: 'flush-chain', table: filter, chain: 'vpn' }],
-        [{ op: 'flush-chain', table: filter, chain: unitsChain('vpn') }],
-        [{ op: 'flush-chain', table: filter, chain: unitChain('vpn', 'a.service') }],
-        [
-          { op: 'flush-chain', table: filter, chain: 'output' },
-          { op: 'delete-chain', table: filter, chain: 'vpn' },
-        ],
-        [{ op: 'flush-set', table: filter, set: 'units' }],
-        [{ op: 'flush-set', table: ownTable, set: 'g.level2' }],
-        [{ op: 'delete-table', table: ownTable }],
-        [{ op: 'add-rule', table: filter, chain: 'vpn', when: [], action: { kind: 'jump', chain: unitsChain('vpn') } }],
-        withSet,
-        late,
-      )
-      .map((operations): Action => ({ kind: 'others', operations })),
+    arbitrary: fc.record({ kind: fc.constantFrom('others', 'between'), operations: byOthers }),
   },
   {
     weight: 1,
@@ -143,6 +144,19 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
 );
 
+/** Actions that neither change the ruleset by others nor make its changes fail. */
+const quietActions: ReadonlySet<Action['kind']> = new Set<Action['kind']>([
+  'make',
+  'remove',
+  'remake',
+  'lose',
+  'turn',
+  'wait',
+  'job',
+  'reload',
+  'reload-meanwhile',
+]);
+
 /** What others have in the chain `vpn`, as far as they go: followed beside the fake, which must show the same. */
 class Play {
   readonly stage = new Stage();
@@ -151,6 +165,7 @@ class Play {
   #file = '/rules/0';
   #files = 0;
   #run = 0;
+  #between: readonly NftOperation[] | undefined;
   #reloads: Promise<void> = Promise.resolve();
 
   constructor(wanted: Wishes, known: readonly 'owner'[], child: boolean) {
@@ -167,6 +182,8 @@ class Play {
 
   async do(each: Action): Promise<void> {
     const { stage } = this;
+    // What others do comes in their order, so that the same history can be had without netsteward.
+    if (!quietActions.has(each.kind)) await this.catchUp();
     switch (each.kind) {
       case 'make':
       case 'remove':
@@ -190,6 +207,10 @@ class Play {
         return this.#fail(each.times, each.refusal);
       case 'others':
         return stage.change(...each.operations);
+      case 'between':
+        this.#between = each.operations;
+        stage.ruleset.before = () => void this.catchUp();
+        return;
       case 'reload':
         return this.#reload(each.next);
       case 'reload-meanwhile':
@@ -202,6 +223,15 @@ class Play {
       case 'wait':
         return stage.clock.advance(200);
     }
+  }
+
+  /** Others do what they were to do at the next transaction, should there have been none. */
+  async catchUp(): Promise<void> {
+    const operations = this.#between;
+    if (operations === undefined) return;
+    this.#between = undefined;
+    this.stage.ruleset.before = () => {};
+    await this.stage.change(...operations);
   }
 
   /** A start that fails is tried again, as the supervisor does. */
@@ -358,9 +388,10 @@ async function play(
     await game.do(each);
     if (each.kind === 'flush' || each.kind === 'reload-ruleset') alone.ruleset.flush();
     if (each.kind === 'reload-ruleset') await alone.change(...administrators);
-    if (each.kind === 'others')
+    if (each.kind === 'others' || each.kind === 'between')
       await alone.change(...each.operations.filter((one) => !JSON.stringify(one).includes('netsteward-')));
   }
+  await game.catchUp();
   stage.ruleset.before = () => {};
   await game.reloaded;
   // Longer than the slow comparison takes to come.

@@ -95,7 +95,7 @@ describe('a statement is refused', () => {
     'tcp dport 25 return': /^13 "return" would only leave the chain.*write "accept"/,
     'tcp dport 25 goto x': /^13 "goto" would.*write "jump"/,
     'tcp dport vmap { 25 : return }': /^22 "return"/,
-    'tcp dport vmap { 25:goto x }': /^17 "goto"/,
+    'tcp dport vmap { 25:goto x }': /^20 "goto"/,
     'socket cgroupv2 "s/a" accept': /^16 "level N" is missing: write: socket cgroupv2 level N "PATH"/,
     'socket cgroupv2': /^0 "level N" is missing/,
     'socket cgroupv2 level "s/a"': /"level N" is missing/,

@@ -130,6 +130,86 @@ test('a unit of any slice is found where it is put', async () => {
   assert.deepEqual([...watcher.members.keys()], ['mail.slice/mail-out.slice/postfix.service']);
 });
 
+/** Gives a function that says what happens, once, just before a watch is set on this directory. */
+function beforeWatching(tree: FakeCgroupTree, path: string): (work: () => void) => void {
+  let next: (() => void) | undefined;
+  const watch = tree.watch.bind(tree);
+  tree.watch = (listener) => {
+    const inner = watch(listener);
+    const add = (at: string): boolean => {
+      const work = at === path ? next : undefined;
+      if (work !== undefined) next = undefined;
+      work?.();
+      return inner.add(at);
+    };
+    return { add, remove: (at) => inner.remove(at), close: () => inner.close() };
+  };
+  return (work) => {
+    next = work;
+  };
+}
+
+test('a directory that is there again for a moment when its end is told leaves nothing behind', async () => {
+  const tree = new FakeCgroupTree();
+  tree.mkdirAll('a.slice/b.slice/c.service');
+  const meanwhile = beforeWatching(tree, 'a.slice');
+  const { watcher } = watching(tree, interestIn('a.slice', 'a.slice/*/c.service'));
+  assert.equal(watcher.members.size, 2);
+  const remove = (): void => {
+    for (const at of ['a.slice/b.slice/c.service', 'a.slice/b.slice', 'a.slice']) tree.rmdir(at);
+  };
+  remove();
+  tree.mkdirAll('a.slice/b.slice/c.service');
+  meanwhile(remove);
+  tree.deliver();
+  await settled();
+  assert.deepEqual([...watcher.members], []);
+  assert.equal(watcher.watches, 1);
+  const id = tree.mkdirAll('a.slice/b.slice/c.service');
+  tree.deliver();
+  await settled();
+  assert.equal(watcher.members.get('a.slice/b.slice/c.service'), id);
+});
+
+test('what went in the moment between the end of its parent and a look at the new one is no member any more', async () => {
+  const tree = new FakeCgroupTree();
+  tree.mkdirAll('a.slice/c.service');
+  const meanwhile = beforeWatching(tree, 'a.slice');
+  const { watcher } = watching(tree, interestIn('a.slice/*.service'));
+  tree.rmdir('a.slice/c.service');
+  tree.remake('a.slice');
+  tree.mkdir('a.slice/c.service');
+  // Before there is a watch: nobody will ever tell of it.
+  meanwhile(() => tree.rmdir('a.slice/c.service'));
+  tree.deliver();
+  await settled();
+  assert.deepEqual([...watcher.members], []);
+});
+
+test('the end of a cgroup costs no look at the others', async () => {
+  const tree = new FakeCgroupTree();
+  for (let at = 0; at < 2000; at++) tree.mkdirAll(`a.slice/u${at}.service`);
+  let asked = 0;
+  const interest = interestIn('a.slice/*.service');
+  const counted: Interest = (at) => {
+    asked += 1;
+    return interest(at);
+  };
+  const { watcher } = watching(tree, counted);
+  asked = 0;
+  const id = tree.id.bind(tree);
+  let looks = 0;
+  tree.id = (at) => {
+    looks += 1;
+    return id(at);
+  };
+  for (let at = 0; at < 100; at++) tree.rmdir(`a.slice/u${at}.service`);
+  tree.deliver();
+  await settled();
+  assert.equal(watcher.members.size, 1900);
+  assert.ok(looks <= 100 && asked <= 100, `${looks} looks, ${asked} questions`);
+});
+
 const names = ['a.slice', 'b.slice', 'x.service', 'y.service', 'z.scope'];
 const path = fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/'));
 const pattern = fc
