@@ -36,6 +36,13 @@ export const packages = {
     dnsmasq: 'dnsmasq-base',
     dash: 'dash',
     tinydns: 'tinydns',
+    dnscache: 'dnscache',
+    dig: 'bind9-dnsutils',
+    named: 'bind9',
+    kresd: 'knot-resolver',
+    pdns_recursor: 'pdns-recursor',
+    fping: 'fping',
+    promtool: 'prometheus',
     gcc: 'gcc',
     '/usr/include/stdio.h': 'libc6-dev',
     'systemd-socket-activate': 'systemd',
@@ -51,7 +58,15 @@ export const packages = {
 };
 
 /** Packages that would start a service of their own, which the tests do not need: it stays off. */
-const services = { unbound: 'unbound.service', tinydns: 'tinydns.service' };
+const services = {
+  unbound: 'unbound.service',
+  tinydns: 'tinydns.service',
+  dnscache: 'dnscache.service',
+  bind9: 'named.service',
+  'knot-resolver': 'kresd@1.service',
+  'pdns-recursor': 'pdns-recursor.service',
+  prometheus: 'prometheus.service',
+};
 const policyFile = '/usr/sbin/policy-rc.d';
 
 export function say(text) {

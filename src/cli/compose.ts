@@ -41,6 +41,7 @@ const modules: ReadonlyMap<ModuleName, Registered> = new Map([
   // Its priority is a key of its configuration.
   ['cgroup-nft', { bind: bindCgroupNft, place: { kind: 'process' } }],
   ['dyndns', { bind: bindDyndns, place: { kind: 'thread', heapLimit: 256, youngLimit: 8 } }],
+  ['dnstest', { bind: bindDnstest, place: { kind: 'thread', heapLimit: 128, youngLimit: 8 } }],
 ]);
 
 /** For the supervisor: parse and preflight work here, start() runs the module in its place. `log` is what they write to. */
@@ -100,6 +101,10 @@ async function bindCgroupNft(log: Logger): Promise<BoundModule> {
 
 async function bindDyndns(log: Logger): Promise<BoundModule> {
   return (await import('./compose-dyndns.ts')).bindDyndns(log);
+}
+
+async function bindDnstest(log: Logger): Promise<BoundModule> {
+  return (await import('./compose-dnstest-watch.ts')).bindDnstest(log);
 }
 
 async function bindNbrpc(log: Logger): Promise<BoundModule> {

@@ -54,7 +54,8 @@ export function askControl(question: ControlQuestion, clock: Clock = systemClock
   });
 }
 
-function controlError(socket: string, cause: unknown): NetstewardError {
+/** What stands against asking, as an error with its remedy. */
+export function controlError(socket: string, cause: unknown): NetstewardError {
   const code = errnoOf(cause);
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ECONNREFUSED' || code === 'ENOTSOCK') {
     return new NetstewardError('not-running', `no netsteward listens on ${socket}`, {

@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { systemClock, type Timer } from '../core/clock.ts';
 import { NetstewardError } from '../core/errors.ts';
 import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
+import { drained } from '../dyndns/drain.ts';
 import { openPolicy } from '../dyndns/policy.ts';
 import { DyndnsServer, type ServerSettings } from '../dyndns/server.ts';
 import type { UdpBinding, UdpSocket } from '../system/dyndns-ports.ts';
@@ -51,18 +52,25 @@ export async function runDyndnsServe(
   ended.catch(() => {});
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => end(exitCodes.ok));
   let server: DyndnsServer | undefined;
+  let socket: UdpSocket | undefined;
   const early: [Uint8Array, string][] = [];
-  const socket = await (await composeUdp()).open(binding, {
-    datagram(bytes, source) {
-      if (server !== undefined) server.datagram(bytes, source);
-      else if (early.length < mostEarly) early.push([bytes, source]);
-    },
-    failed: (error) => fail(error),
-  });
+  const listen = async (): Promise<UdpSocket> => {
+    const sockets = await composeUdp();
+    return sockets.open(binding, {
+      datagram(bytes, source) {
+        if (server !== undefined) server.datagram(bytes, source);
+        else if (early.length < mostEarly) early.push([bytes, source]);
+      },
+      failed: (error) => fail(error),
+    });
+  };
   let idle: Timer | undefined;
   try {
+    // A passed socket keeps its packets for the next start if this one fails; one of our own may need root.
+    if (!('fd' in binding)) socket = await listen();
     if (flags.uid !== undefined) giveUpRoot(flags.uid);
     server = await DyndnsServer.open(await composeDyndns(log), settings);
+    socket ??= await listen();
     for (const [bytes, source] of early.splice(0)) server.datagram(bytes, source);
     const notifier = composeNotifier();
     log.info('listening', {
@@ -89,8 +97,9 @@ export async function runDyndnsServe(
 }
 
 /** First the socket: a packet that nobody has read waits in it for the next start under socket activation. */
-async function close(socket: UdpSocket, server: DyndnsServer | undefined): Promise<void> {
-  await socket.close();
+async function close(socket: UdpSocket | undefined, server: DyndnsServer | undefined): Promise<void> {
+  await socket?.close();
+  if (socket !== undefined && server !== undefined) await drained(server, systemClock);
   await server?.stop();
 }
 

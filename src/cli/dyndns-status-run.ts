@@ -5,6 +5,7 @@ import type { DyndnsDetail } from '../dyndns/index.ts';
 import { askControl } from './control-client.ts';
 import { statusOf } from './control-shapes.ts';
 import type { DyndnsStatusFlags } from './dyndns-status.ts';
+import { dyndnsLines } from './dyndns-view.ts';
 import { print, printJson } from './output.ts';
 
 /** Milliseconds; a status costs no I/O. */
@@ -26,19 +27,4 @@ export async function showDyndnsStatus({ socket, json }: DyndnsStatusFlags): Pro
       [...dyndnsLines(detail), ...found.warnings.map(({ text }) => `! ${text}`)].map((line) => `${line}\n`).join(''),
     );
   return exitCodes.ok;
-}
-
-/** One line a record, then what became of packets. */
-export function dyndnsLines({ listening, names, nameCount, packets }: DyndnsDetail): readonly string[] {
-  const width = Math.max(0, ...names.map(({ name }) => name.length));
-  const lines = names.map(({ name, address, keys, heardAt }) => {
-    const when = heardAt === undefined ? 'never heard' : `heard ${new Date(heardAt).toISOString()}`;
-    return `${name.padEnd(width)}  ${address}  ${when}  ${keys.join(' ')}`;
-  });
-  const counts = Object.entries(packets).filter(([, count]) => count > 0);
-  return [
-    ...lines,
-    ...(nameCount > names.length ? [`and ${nameCount - names.length} more`] : []),
-    `on ${listening}: ${counts.map(([kind, count]) => `${count} ${kind}`).join(', ') || 'no packet yet'}`,
-  ];
 }

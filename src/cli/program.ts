@@ -4,10 +4,13 @@ import { exitCodes } from '../core/exit-codes.ts';
 import { dropInUsage, registerCgroupNft } from './cgroup-nft.ts';
 import { registerCheck } from './check.ts';
 import { registerCompletion } from './completion.ts';
+import { dnstestUsage, registerDnstest } from './dnstest.ts';
 import { registerDyndns } from './dyndns.ts';
+import { registerEvents } from './events.ts';
 import { exitCodeOf, failureText } from './failure.ts';
 import { registerHelp } from './help.ts';
 import { registerLab } from './lab.ts';
+import { registerMetrics } from './metrics.ts';
 import { registerNbrpc } from './nbrpc.ts';
 import { registerNftAgent } from './nft-agent.ts';
 import { endQuietlyWithReader, print, printError } from './output.ts';
@@ -15,6 +18,7 @@ import { registerReload } from './reload.ts';
 import { registerRun } from './run.ts';
 import { registerStatus } from './status.ts';
 import { packageVersion } from './version.ts';
+import { registerWatch } from './watch.ts';
 
 /** Commander's command tree; building it loads nothing that only one subcommand needs. */
 export function buildProgram(): Command {
@@ -34,6 +38,7 @@ A first look:
   $ netsteward check -c netsteward.toml --host    is the configuration right, and is the machine fit for it?
   $ netsteward run -c netsteward.toml             keep it true until Ctrl-C
   $ netsteward status                             in another terminal: what it does, since when, why
+  $ netsteward events --since 1d                  what changed, when and why
 
 Exit codes: 0 fine, 1 failed, 64 the command line is wrong, 78 the configuration is wrong.`,
     );
@@ -41,11 +46,15 @@ Exit codes: 0 fine, 1 failed, 64 the command line is wrong, 78 the configuration
   registerRun(program);
   registerCheck(program);
   registerStatus(program);
+  registerWatch(program);
+  registerEvents(program);
+  registerMetrics(program);
   registerReload(program);
   program.commandsGroup('More:');
   registerNbrpc(program);
   registerCgroupNft(program);
   registerDyndns(program);
+  registerDnstest(program);
   registerLab(program);
   registerNftAgent(program);
   registerCompletion(program);
@@ -63,6 +72,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     // Commander has printed its own message already; 0 is --help and --version.
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return exitCodes.ok;
+      if (error.code === dnstestUsage) return error.exitCode;
       return error.code === dropInUsage ? exitCodes.failure : exitCodes.usage;
     }
     printError(failureText(error));

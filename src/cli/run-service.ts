@@ -7,13 +7,14 @@ import { type ConfigSource, loadConfiguration } from '../supervisor/config.ts';
 import { openControlSocket } from '../supervisor/control-socket.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { composeRegistry, composeServicePorts, readText } from './compose.ts';
+import { composeLooking, hearingLog } from './compose-looking.ts';
 import { openLog } from './log-output.ts';
 import { packageVersion } from './version.ts';
 
 /** Resolves after SIGTERM or SIGINT, when everything has stopped. Rejects when the service cannot begin at all. */
 export async function runService(source: ConfigSource): Promise<void> {
   const output = openLog(process.env);
-  const log = output.logger;
+  const { log, attach } = hearingLog(output.logger);
   const registry = composeRegistry(log);
   const load = () => loadConfiguration(source, registry, readText);
   const configuration = await load();
@@ -27,14 +28,26 @@ export async function runService(source: ConfigSource): Promise<void> {
     notifier,
     watchdogInterval,
     load,
-    applyGeneral: (next) => output.configure(next.log),
+    applyGeneral: (next) => {
+      output.configure(next.log);
+      looking.history.configure(next.history);
+    },
     version,
     pid: process.pid,
     configFile: source.file,
   });
+  const looking = composeLooking({ settings: configuration.history, board: () => supervisor.board });
+  attach(looking.feed);
   const control = await openControlSocket(configuration.control.socket, {
     status: () => supervisor.freshStatus(),
     reload: () => supervisor.reload(),
+    events: (query) => looking.history.query(query),
+    follow: (follow) => looking.feed.follow(follow),
+    metrics: () => looking.metrics(() => supervisor.freshStatus()),
+  }).catch((error: unknown) => {
+    // Its timers would keep a process that cannot begin.
+    looking.close();
+    throw error;
   });
   log.info('starting', { version, config: source.file, socket: configuration.control.socket, node: process.version });
   const asked = stopSignal();
@@ -44,6 +57,7 @@ export async function runService(source: ConfigSource): Promise<void> {
   await asked;
   await supervisor.stop();
   await control.close();
+  looking.close();
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */

@@ -159,6 +159,38 @@ export const catalogue = {
     text: 'the zone is written, but not published: {reason}',
     remedy: 'Run the update command by hand; it is tried again by itself.',
   },
+  'history-not-written': {
+    severity: 'warning',
+    text: 'the history {file} cannot be written: {reason}; the newest events are kept in memory',
+    remedy:
+      'Free space, mend permissions, or move a damaged file away; it is tried again by itself. Or set history.off = true.',
+  },
+  'resolver-failing': {
+    severity: 'error',
+    text: 'the resolver {resolver} does not answer right: {reason}; {cures}',
+    remedy: '`netsteward dnstest check -r ADDRESS NAME` asks it by hand; it is checked on, and cured as its cures say.',
+  },
+  'test-zone-down': {
+    severity: 'warning',
+    text: 'the test zone is down, so {resolver} cannot be judged: {reason}',
+    remedy: 'Look at the server of dnstest.control, and at its key: `netsteward dnstest serve`.',
+  },
+  'resolver-not-judged': {
+    severity: 'warning',
+    text: '{resolver} is not judged: {reason}',
+    remedy:
+      'Mend the uplink, or what dnstest.guard names if the network is up: nothing is done to the resolver until then.',
+  },
+  'resolver-fallback': {
+    severity: 'warning',
+    text: '{file} leads to a fallback since {resolver} failed',
+    remedy: 'Mend the resolver: the file is put back by itself when it answers right again.',
+  },
+  'dnstest-state-not-saved': {
+    severity: 'warning',
+    text: '{reason}; resolvers are watched all the same',
+    remedy: 'Free space or mend permissions; until then a restart of netsteward forgets which cures were tried.',
+  },
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type WarningCode = keyof typeof catalogue;

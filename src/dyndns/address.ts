@@ -75,7 +75,8 @@ function cNumber(part: string): number | undefined {
 export function tinydnsQuad(text: string): number | undefined {
   const parts = /^(\d+)\.(\d+)\.(\d+)\.(\d+)/.exec(text);
   if (parts === null) return undefined;
-  return parts.slice(1).reduce((value, part) => value * 256 + Number(BigInt(part) & 255n), 0);
+  // The last 8 digits have all that the low byte depends on: 10^8 is a multiple of 2^8.
+  return parts.slice(1).reduce((value, part) => value * 256 + (Number(part.slice(-8)) & 255), 0);
 }
 
 /** The 16 bytes of a generic record's data: `\052\000…` (tinydns-data's octal escapes). */

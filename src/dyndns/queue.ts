@@ -50,12 +50,21 @@ export class SourceQueue<Item extends Queued> {
     this.#turn = 1 - this.#turn;
     const [own, other] = this.#turn === 1 ? this.#lanes : [this.#lanes[1], this.#lanes[0]];
     const lane = own.size > 0 ? own : other;
-    for (const [place, item] of lane) {
-      lane.delete(place);
-      return item;
-    }
-    return undefined;
+    return first(lane);
   }
+
+  /** The one from a familiar address that has waited longest; it costs strangers no turn of theirs. */
+  takeFamiliar(): Item | undefined {
+    return first(this.#lanes[0]);
+  }
+}
+
+function first<Item>(lane: Map<string, Item>): Item | undefined {
+  for (const [place, item] of lane) {
+    lane.delete(place);
+    return item;
+  }
+  return undefined;
 }
 
 /** One subscriber has 2^64 addresses of IPv6: its /64 counts as one source. */

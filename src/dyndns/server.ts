@@ -2,6 +2,7 @@
 import { describeError } from '../core/errors.ts';
 import { type Accepted, type Candidate, checkSignature, type Denied, judge, type Scene, screen } from './accept.ts';
 import { readAddress } from './address.ts';
+import { CheckBudget } from './check-budget.ts';
 import type { KeyPolicy } from './policy.ts';
 import type { DyndnsPorts } from './ports.ts';
 import { type Change, Publisher } from './publisher.ts';
@@ -36,11 +37,6 @@ export interface Trouble {
   readonly reason: string;
 }
 
-/**
- * Signature checks between two looks at the socket: a millisecond of forgeries, or a fourth of that while packets come.
- * Node reads 32 datagrams a look, so that a flood must not make the looks rare: the genuine packet is behind them.
- */
-const budget = { quiet: 8, flooded: 2 };
 /** Milliseconds that a look at the zone files holds: a key that was just added may send its first packet. */
 const lookEvery = 1000;
 /** Packets that wait for such a look. */
@@ -59,6 +55,7 @@ export class DyndnsServer {
   readonly #replay: ReplayStore;
   readonly #views: ZoneViews;
   readonly #queue = new SourceQueue<Waiting>();
+  readonly #budget = new CheckBudget();
   readonly #refused: RefusedLog;
   readonly #writer: ZoneWriter;
   /** One for all zones with the same command: it never runs beside itself. */
@@ -217,15 +214,18 @@ export class DyndnsServer {
       const before = this.#received;
       // The socket has its turn first: packets of others come in while these are checked.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      const most = this.#received - before > budget.quiet ? budget.flooded : budget.quiet;
-      for (let checks = 0; checks < most; checks += 1) {
-        const next = this.#queue.take();
-        if (next === undefined) break;
-        const refusal = checkSignature(next.candidate);
-        if (refusal === undefined) await this.#accept(next.candidate);
-        else this.#refused.add(refusal, next.source, next.keyId);
-      }
+      const most = this.#budget.next(this.#received - before);
+      // The owners' own packets wait for nobody.
+      if (most === 0) await this.#check(this.#queue.takeFamiliar());
+      for (let checks = 0; checks < most && this.#queue.size > 0; checks += 1) await this.#check(this.#queue.take());
     }
+  }
+
+  async #check(next: Waiting | undefined): Promise<void> {
+    if (next === undefined) return;
+    const refusal = checkSignature(next.candidate);
+    if (refusal === undefined) await this.#accept(next.candidate);
+    else this.#refused.add(refusal, next.source, next.keyId);
   }
 
   /** A genuine packet: decided upon by the zones and the state as they are now, and saved before anything is done. */

@@ -63,7 +63,8 @@ function unknownKind(kind: string): string {
 function refusedType(bytes: Buffer, start: number, end: number): string | undefined {
   const [, type] = fields(bytes, start, end, 2);
   const digits = /^\d*/.exec(type === undefined ? '' : bytes.toString('latin1', type.start, type.end))?.[0] ?? '';
-  const number = Number(BigInt(digits) & 65_535n);
+  // The last 16 digits have all that the low 16 bits depend on: 10^16 is a multiple of 2^16.
+  const number = Number(BigInt(digits.slice(-16)) & 65_535n);
   const name = prohibitedTypes.get(number);
   return name === undefined ? undefined : `a generic record must not have the type ${name}`;
 }

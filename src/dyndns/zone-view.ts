@@ -28,6 +28,8 @@ export class ZoneViews {
   #keys: KnownKeys = new Map();
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<readonly ZoneView[]> | undefined;
+  /** New views that no refresh() has given yet. */
+  readonly #untold = new Map<string, ZoneView>();
 
   private constructor(files: ZoneFiles, clock: Clock) {
     this.#files = files;
@@ -61,8 +63,16 @@ export class ZoneViews {
   }
 
   /** Looks at every file, and reads those that have changed, or failed. Gives the views that are new. Never rejects. */
-  refresh(): Promise<readonly ZoneView[]> {
-    this.#looking ??= this.#refresh().finally(() => {
+  async refresh(): Promise<readonly ZoneView[]> {
+    await this.glance();
+    const untold = [...this.#untold.values()];
+    this.#untold.clear();
+    return untold;
+  }
+
+  /** The same for one who only watches: the next refresh() gives these views too. */
+  glance(): Promise<readonly ZoneView[]> {
+    this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
       this.#lookedAt = this.#clock.monotonic();
     });
@@ -71,6 +81,8 @@ export class ZoneViews {
 
   /** What this process has just written itself. */
   wrote(file: string, content: Buffer, mark: FileMark): void {
+    // What was seen of it before is of the past.
+    this.#untold.delete(file);
     this.#set(
       this.#views.map((view) =>
         view.settings.file === file
@@ -80,20 +92,21 @@ export class ZoneViews {
     );
   }
 
-  async #refresh(): Promise<readonly ZoneView[]> {
+  async #look(): Promise<readonly ZoneView[]> {
     const changed: ZoneView[] = [];
     for (const { settings, mark, failure } of this.#views) {
-      const next = await this.#look(settings, mark, failure);
+      const next = await this.#lookAt(settings, mark, failure);
       // Its own write may have come meanwhile: `wrote` has replaced the view, and knows better.
       if (next !== undefined && this.#views.some((view) => view.settings === settings && view.mark === mark)) {
         this.#set(this.#views.map((view) => (view.settings === settings ? next : view)));
         changed.push(next);
+        this.#untold.set(settings.file, next);
       }
     }
     return changed;
   }
 
-  async #look(
+  async #lookAt(
     settings: ZoneSettings,
     mark: FileMark | undefined,
     failure: string | undefined,

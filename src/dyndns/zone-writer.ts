@@ -1,4 +1,4 @@
-/** Brings accepted updates into the zone files: all that wait in one write a file, again with backoff when one fails. */
+/** Brings accepted updates into the zone files, again with backoff when one fails, and again when an editor has undone one. */
 import { backoffDelay } from '../core/backoff.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
@@ -6,8 +6,9 @@ import type { ZoneFiles } from '../system/dyndns-ports.ts';
 import type { Address, Family } from './address.ts';
 import type { KeyPolicy } from './policy.ts';
 import type { Change } from './publisher.ts';
+import { headerValue } from './timestamp.ts';
 import { editZone } from './zone-edit.ts';
-import { parse, type ZoneSettings, type ZoneViews } from './zone-view.ts';
+import { parse, type ZoneSettings, type ZoneView, type ZoneViews } from './zone-view.ts';
 
 /** An update that the state holds already. */
 export interface Job {
@@ -31,14 +32,21 @@ export interface ZoneWriterOptions {
   readonly onDone: () => void;
   readonly onWithheld: (keyId: string, names: readonly string[]) => void;
   readonly onFailure: (file: string, reason: string) => void;
+  /** Somebody has saved a copy from before updates of these keys over them; they are made again. */
+  readonly onUndone?: (file: string, keyIds: readonly string[]) => void;
 }
 
+/** Milliseconds between two looks for a copy from before an update that somebody has saved over it. */
+const lookEvery = 5000;
 const retries = { first: 200, most: 60_000 };
 
 export class ZoneWriter {
   readonly #options: ZoneWriterOptions;
   /** The newest of each key and family. */
   readonly #jobs = new Map<string, Job>();
+  /** The newest of each key and family that was written. */
+  readonly #written = new Map<string, Job>();
+  #nextLook: Timer | undefined;
   readonly #failing = new Map<string, string>();
   #writing: Promise<void> | undefined;
   #retry: Timer | undefined;
@@ -74,6 +82,7 @@ export class ZoneWriter {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#retry?.cancel();
+    this.#nextLook?.cancel();
     await this.#writing;
   }
 
@@ -109,8 +118,42 @@ export class ZoneWriter {
         this.#options.onFailure(settings.file, reason);
       }
     }
-    if (!failed) for (const [place, job] of jobs) if (this.#jobs.get(place) === job) this.#jobs.delete(place);
-    return failed;
+    if (failed) return true;
+    for (const [place, job] of jobs) {
+      if (this.#jobs.get(place) === job) this.#jobs.delete(place);
+      if (job.timestamp >= (this.#written.get(place)?.timestamp ?? 0)) this.#written.set(place, job);
+    }
+    this.#lookLater();
+    return false;
+  }
+
+  #lookLater(): void {
+    if (this.#nextLook !== undefined || this.#stopped) return;
+    this.#nextLook = this.#options.clock.after(lookEvery, () => {
+      void this.#options.views.glance().then((changed) => {
+        this.#nextLook = undefined;
+        for (const view of changed) if (view.failure === undefined) this.#mend(view);
+        this.#lookLater();
+      });
+    });
+  }
+
+  /** A header older than what was written is that of a copy: whoever changes an address by hand leaves it as it is. */
+  #mend({ settings, zone }: ZoneView): void {
+    if (this.#stopped) return;
+    const undone = [...this.#written.values()].filter(({ keyId, timestamp }) =>
+      zone.blocks.some(
+        ({ usable, keys, timestamp: header }) =>
+          usable && header < headerValue(timestamp) && keys.some(({ id }) => id === keyId),
+      ),
+    );
+    if (undone.length === 0) return;
+    this.#options.onUndone?.(settings.file, [...new Set(undone.map(({ keyId }) => keyId))]);
+    for (const job of undone) {
+      // A newer one is on its way already.
+      if (this.has(job.keyId, job.address.family)) continue;
+      this.add({ ...job, isNewer: (header) => header < headerValue(job.timestamp) });
+    }
   }
 
   async #write(settings: ZoneSettings, jobs: readonly Job[]): Promise<void> {

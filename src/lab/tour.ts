@@ -1,4 +1,5 @@
 /** The tour that a rehearsal plays: each kind of block in turn, on the service where it shows (pure). */
+import { dirname, join } from 'node:path';
 import type { CensorKind } from './vocabulary.ts';
 
 export interface Stop {
@@ -49,6 +50,7 @@ export function tourOverrides(files: {
   const settings: Readonly<Record<string, unknown>> = {
     'log.format': 'json',
     'control.socket': files.socket,
+    'history.file': join(dirname(files.state), 'history.db'),
     'nbrpc.check_lists': [files.checkList],
     'nbrpc.state': files.state,
     'nbrpc.check.ca_file': files.caFile,

@@ -122,7 +122,7 @@ function parseGeneral(
   report: (problem: Problem) => void,
 ): GeneralConfig | undefined {
   const own = Object.fromEntries(Object.entries(table).filter(([key]) => !isModuleName(key)));
-  const parsed = parseWith(generalSchema, resolvePaths(own, ['control.socket'], places.folderOf));
+  const parsed = parseWith(generalSchema, resolvePaths(own, ['control.socket', 'history.file'], places.folderOf));
   if (parsed.ok) return parsed.config;
   for (const problem of parsed.problems) report(problem);
   return undefined;

@@ -1,15 +1,18 @@
-/** The control socket: HTTP over a unix socket, for `netsteward status` and `netsteward reload`. */
+/** The control socket: HTTP over a unix socket, for `netsteward status`, `reload`, `events`, `watch` and `metrics`. */
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { errnoOf, NetstewardError } from '../core/errors.ts';
+import { type EventsTarget, sendEvents } from './events-route.ts';
 import { fileFailure, makeFolder } from './make-folder.ts';
 import type { ReloadRecord, StatusReport } from './status-report.ts';
 
-export interface ControlTarget {
+export interface ControlTarget extends EventsTarget {
   status(): StatusReport | Promise<StatusReport>;
   reload(): Promise<ReloadRecord>;
+  /** In Prometheus' text format. */
+  metrics(): Promise<string>;
 }
 
 export interface ControlSocket {
@@ -114,19 +117,37 @@ function close(server: Server): Promise<void> {
   });
 }
 
+/** Each path with the one method that it takes. */
+const routes: Readonly<Record<string, 'GET' | 'POST'>> = {
+  '/status': 'GET',
+  '/reload': 'POST',
+  '/events': 'GET',
+  '/metrics': 'GET',
+};
+
 async function answer(target: ControlTarget, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { url, method } = request;
-  const allowed = url === '/status' ? 'GET' : url === '/reload' ? 'POST' : undefined;
-  if (allowed === undefined) return send(response, 404, { error: 'there are /status and /reload' });
+  const { url = '', method } = request;
+  const [path = '', ...query] = url.split('?');
+  const known = Object.hasOwn(routes, path) && (query.length === 0 || path === '/events');
+  if (!known) return send(response, 404, { error: `there are ${Object.keys(routes).join(', ')}` });
+  const allowed = routes[path] ?? 'GET';
   if (method !== allowed) {
     response.setHeader('allow', allowed);
     return send(response, 405, { error: `use ${allowed}` });
   }
   if (!(await drained(request))) return send(response, 413, { error: `at most ${mostBody} bytes` });
-  if (url === '/status') return send(response, 200, await target.status());
+  if (path === '/events') {
+    const problem = sendEvents(target, query.join('?'), response);
+    return problem === undefined ? undefined : send(response, problem.status, { error: problem.text });
+  }
+  if (path === '/metrics') return sendText(response, 200, metricsType, await target.metrics());
+  if (path === '/status') return send(response, 200, await target.status());
   const record = await target.reload();
   return send(response, record.ok ? 200 : 409, record);
 }
+
+/** prometheus.io/docs/instrumenting/exposition_formats, "Text-based format". */
+const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** Reads the body away; false when it is too long. */
 async function drained(request: IncomingMessage): Promise<boolean> {
@@ -139,9 +160,12 @@ async function drained(request: IncomingMessage): Promise<boolean> {
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body);
+  sendText(response, status, 'application/json; charset=utf-8', JSON.stringify(body));
+}
+
+function sendText(response: ServerResponse, status: number, type: string, text: string): void {
   response.writeHead(status, {
-    'content-type': 'application/json; charset=utf-8',
+    'content-type': type,
     'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',
     connection: 'close',

@@ -1,6 +1,7 @@
-/** The tables of the configuration that belong to no module: [log] and [control]. */
+/** The tables of the configuration that belong to no module: [log], [control] and [history]. */
 import * as v from 'valibot';
-import { defaultControlSocket } from './defaults.ts';
+import { duration } from '../core/schema.ts';
+import { defaultControlSocket, defaultHistory } from './defaults.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export const logFormats = ['auto', 'pretty', 'json', 'journal'] as const;
@@ -10,6 +11,42 @@ const longestSocketPath = 107;
 
 const oneOf = <const Values extends readonly string[]>(values: Values) =>
   v.picklist(values, `must be one of ${values.map((value) => `"${value}"`).join(', ')}`);
+
+const day = 86_400_000;
+const units: Readonly<Record<string, number>> = { kB: 1e3, MB: 1e6, GB: 1e9 };
+
+/** A size in bytes, written as `"50MB"`; `least` in bytes. */
+const size = (least: number, most: number) =>
+  v.pipe(
+    v.string('must be a size in quotes, such as "50MB"'),
+    v.rawTransform<string, number>(({ dataset, addIssue, NEVER }) => {
+      const match = /^\s*(\d+(?:\.\d+)?)\s*([kMG]B)\s*$/.exec(dataset.value);
+      const bytes = Number(match?.[1]) * (units[match?.[2] ?? ''] ?? Number.NaN);
+      if (bytes >= least && bytes <= most) return Math.round(bytes);
+      addIssue({ message: `must be a size from ${least / 1e6}MB to ${most / 1e9}GB, such as "50MB"` });
+      return NEVER;
+    }),
+  );
+
+const historySchema = v.strictObject(
+  {
+    off: v.optional(v.boolean('must be true or false'), false),
+    file: v.optional(
+      v.pipe(
+        v.string('must be a path'),
+        v.startsWith('/', 'must not be empty'),
+        v.check((path) => !path.includes('\0'), 'must not contain a NUL character'),
+      ),
+      defaultHistory,
+    ),
+    max_age: v.optional(duration(3_600_000, 3650 * day), '30d'),
+    max_size: v.optional(size(5e6, 1e11), '50MB'),
+  },
+  'must be a table',
+);
+
+/** `max_age` in milliseconds, `max_size` in bytes. */
+export type HistoryConfig = v.InferOutput<typeof historySchema>;
 
 export const generalSchema = v.strictObject(
   {
@@ -40,6 +77,7 @@ export const generalSchema = v.strictObject(
       ),
       {},
     ),
+    history: v.optional(historySchema, {}),
   },
   'must be a table',
 );

@@ -10,6 +10,8 @@ export interface ReloadRecord {
   readonly ok: boolean;
   /** One line a problem where it was rejected. */
   readonly problems: readonly string[];
+  /** Milliseconds. */
+  readonly took?: number;
 }
 
 /** JSON values only. */

@@ -75,6 +75,11 @@ export class Supervisor {
     }
   }
 
+  /** Warnings of netsteward itself: whatever else belongs to the service raises its own here. */
+  get board(): WarningBoard {
+    return this.#board;
+  }
+
   status(): StatusReport {
     const { clock, version, pid, configFile } = this.#options;
     const modules = [...this.#runners.values()].map((runner) => runner.status());
@@ -159,8 +164,10 @@ export class Supervisor {
       this.#state = 'reloading';
       notifier.notify({ RELOADING: '1' });
     }
+    const began = clock.monotonic();
     const problems = await this.#verifyAndApply();
-    this.#lastReload = { at: clock.now(), ok: problems.length === 0, problems };
+    const took = clock.monotonic() - began;
+    this.#lastReload = { at: clock.now(), ok: problems.length === 0, problems, took };
     if (problems.length > 0) {
       log.error('reload-rejected', { problems });
       this.#board.raise('reload-rejected', '', { reason: problems.join('; ') });

@@ -1,153 +1,34 @@
 /** From packet to answer: the real program, the real tinydns-data and the real tinydns, in a namespace of their own. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createSocket } from 'node:dgram';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { systemClock } from '../../src/core/clock.ts';
-import { readSeed, type SigningKey } from '../../src/dyndns/keys.ts';
 import { encodePacket } from '../../src/dyndns/packet.ts';
-import { UdpNameServer } from '../../src/system/linux/name-server.ts';
 import { mainJs } from '../checkout.ts';
+import {
+  aaaa,
+  answered,
+  answers,
+  authority,
+  key,
+  lackingForSite,
+  loopback,
+  name,
+  now,
+  onSite,
+  port,
+  second,
+  send,
+  until,
+} from './dyndns-site.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
-
-const port = 5533;
-const name = 'home.example.org';
-
-/** The contract's first key, and one more. */
-const seeds = ['1k_Nf7FSEWHC2I65DfI2SAhtk1q0Ps9RcLy9PinyDLs=', 'AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA='];
-
-function keyOf(seed = ''): SigningKey {
-  const read = readSeed(seed);
-  if (read.problem !== undefined) throw new Error(read.problem);
-  return read.value;
-}
-
-const [key, second] = [keyOf(seeds[0]), keyOf(seeds[1])];
-
-/** A generic AAAA record, which Debian's tinydns knows. */
-function aaaa(host: string, bytes: readonly number[]): string {
-  return `:${host}:28:${bytes.map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')}:300`;
-}
-
-const loopback = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
-
-interface Site {
-  readonly folder: string;
-  readonly zone: string;
-  /** Starts the server; resolves when it listens. */
-  serve(...flags: string[]): Promise<Server>;
-}
-
-interface Server {
-  readonly child: ChildProcess;
-  readonly said: () => string;
-  stop(signal?: NodeJS.Signals): Promise<number | null>;
-}
-
-async function onSite(zoneText: string, work: (site: Site) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'dyndns-'));
-  mkdirSync(join(folder, 'root'));
-  const zone = join(folder, 'root', 'data');
-  writeFileSync(zone, zoneText);
-  const build = 'cd "$0" && tinydns-data && echo run >> ../runs';
-  assert.equal(spawnSync('sh', ['-c', build, join(folder, 'root')]).status, 0);
-  const running: ChildProcess[] = [];
-  // A user namespace of an ordinary user forbids setgroups(2) (user_namespaces(7)), which tinydns calls to give up root.
-  const shim = join(folder, 'setgroups.so');
-  const code = 'int setgroups(unsigned long count, const void *list) { return 0; }';
-  const compiled = spawnSync('cc', ['-shared', '-fPIC', '-x', 'c', '-o', shim, '-'], { input: code, encoding: 'utf8' });
-  assert.equal(compiled.status, 0, compiled.stderr);
-  const tinydns = spawn('tinydns', {
-    env: { PATH: process.env.PATH, ROOT: join(folder, 'root'), IP: '127.0.0.1', UID: '0', GID: '0', LD_PRELOAD: shim },
-    stdio: 'ignore',
-  });
-  running.push(tinydns);
-  try {
-    await work({
-      folder,
-      zone,
-      async serve(...flags) {
-        const args = [mainJs, 'dyndns', 'serve', ...flags, zone, '--', 'sh', '-c', build, join(folder, 'root')];
-        const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-        running.push(child);
-        let said = '';
-        child.stderr.setEncoding('utf8').on('data', (text: string) => {
-          said += text;
-        });
-        await until(
-          () => said.includes('listening') || child.exitCode !== null,
-          () => said,
-        );
-        assert.equal(child.exitCode, null, said);
-        return {
-          child,
-          said: () => said,
-          async stop(signal = 'SIGTERM') {
-            if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-            const exit = once(child, 'exit');
-            child.kill(signal);
-            const [code] = await exit;
-            return code as number | null;
-          },
-        };
-      },
-    });
-  } finally {
-    for (const child of running) if (child.exitCode === null) child.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function until(holds: () => boolean | Promise<boolean>, what: () => string): Promise<void> {
-  for (let tries = 0; tries < 400; tries += 1) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  assert.fail(`did not come true: ${what()}`);
-}
-
-/** From a source address of this host. */
-async function send(packet: Uint8Array, source: string): Promise<void> {
-  const socket = createSocket(source.includes(':') ? 'udp6' : 'udp4');
-  await new Promise<void>((resolve) => socket.bind(0, source, resolve));
-  await new Promise((resolve) =>
-    socket.send(packet, port, source.includes(':') ? '::1' : '127.0.0.1', () => resolve(undefined)),
-  );
-  socket.close();
-}
-
-const asker = new UdpNameServer(systemClock);
-
-async function answers(type: 'A' | 'AAAA', host = name): Promise<readonly string[]> {
-  const answer = await asker.ask({ server: '127.0.0.1', port: 53, name: host, type, timeout: 500 });
-  return answer.ok ? answer.addresses : [answer.reason];
-}
-
-async function answered(type: 'A' | 'AAAA', address: string, server: Server, host = name): Promise<void> {
-  let last: readonly string[] = [];
-  await until(
-    async () => {
-      last = await answers(type, host);
-      return last.includes(address);
-    },
-    () => `${host} ${type} ${address}, but ${last.join()}; ${server.said()}`,
-  );
-}
-
-const now = (): number => Date.now() / 1000;
-const authority = `.example.org:127.0.0.1:a\n`;
 
 if (!insideNamespace) {
   test('dyndns on real tinydns, in a namespace', async (t: TestContext) => {
-    const found = spawnSync('sh', [
-      '-c',
-      'PATH=$PATH:/usr/sbin; command -v tinydns-data && command -v tinydns && command -v cc',
-    ]);
-    if (found.status !== 0) return t.skip('NOT TESTED: tinydns or a C compiler is not installed (apt: tinydns gcc)');
+    const lacking = lackingForSite();
+    if (lacking !== undefined) return t.skip(lacking);
     await repeatInNamespace(t, import.meta.url);
   });
 } else {
@@ -243,33 +124,6 @@ if (!insideNamespace) {
     });
   });
 
-  test('killed at any moment and started again, it loses no accepted update and changes no byte that is not its own', async () => {
-    const tail = `\n=fixed.example.org:127.0.0.5:300\n# a note \xff\n${'+filler.example.org:192.0.2.9\n'.repeat(500)}`;
-    const zone = `${authority}# dynamic: 0 ${key.verify.text}\n+${name}:127.0.0.5:300\n${tail}`;
-    await onSite(zone, async (site) => {
-      for (let round = 1; round <= 12; round += 1) {
-        const server = await site.serve();
-        const address = `127.0.0.${round + 20}`;
-        const timestamp = now();
-        await send(encodePacket(key, timestamp), address);
-        // Each round a little later: while it checks, saves, writes, publishes.
-        await new Promise((resolve) => setTimeout(resolve, round * 3));
-        await server.stop('SIGKILL');
-        const accepted = server.said().includes('update-accepted');
-        const text = readFileSync(site.zone, 'latin1');
-        assert.ok(text.endsWith(`:300\n${Buffer.from(tail).toString('latin1')}`), 'bytes of others are as they were');
-        assert.match(
-          text.slice(0, -tail.length),
-          /^\.[^\n]*\n# dynamic: \S+ \S+\n\+home\.example\.org:127[.\d]*:300\n/,
-        );
-        if (!accepted) continue;
-        const next = await site.serve();
-        await answered('A', address, next);
-        await next.stop();
-      }
-    });
-  });
-
   test('the first packet to a socket unit starts it, is taken itself, and it ends when it is idle', async () => {
     const zone = `${authority}# dynamic: 0 ${key.verify.text}\n+${name}:127.0.0.5:300\n`;
     await onSite(zone, async (site) => {
@@ -300,7 +154,7 @@ if (!insideNamespace) {
       const command = ['sh', '-c', 'cd "$0" && tinydns-data', join(site.folder, 'root')];
       writeFileSync(
         config,
-        `[control]\nsocket = "${socket}"\n[dyndns]\nstate = "state.db"\nverify = "127.0.0.1"\n` +
+        `[history]\noff = true\n[control]\nsocket = "${socket}"\n[dyndns]\nstate = "state.db"\nverify = "127.0.0.1"\n` +
           `[[dyndns.zone]]\nfile = "root/data"\nupdate_command = ${JSON.stringify(command)}\n` +
           `[[dyndns.key]]\nkey = "${key.verify.text}"\nsources = ["127.0.0.0/8"]\n`,
       );

@@ -38,6 +38,8 @@ export class HostileFolder {
 
   writeConfig(sink: readonly string[]): void {
     const lines = [
+      '[history]',
+      'off = true',
       '[log]',
       'format = "pretty"',
       '[control]',

@@ -25,7 +25,9 @@ function inside(): void {
   const folder = mkdtempSync(join(tmpdir(), 'netsteward-run-'));
   const config = join(folder, 'netsteward.toml');
   const socket = join(folder, 'control.sock');
-  const good = `[control]
+  const good = `[history]
+off = true
+[control]
 socket = "control.sock"
 [log]
 format = "json"

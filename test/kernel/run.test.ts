@@ -135,7 +135,7 @@ if (!insideNamespace) {
     const socket = join(folder, 'sets.sock');
     writeFileSync(
       config,
-      `[control]\nsocket = "${socket}"\n[nbrpc]\ncheck_lists = ["services.list"]\nstate = "sets.db"
+      `[history]\noff = true\n[control]\nsocket = "${socket}"\n[nbrpc]\ncheck_lists = ["services.list"]\nstate = "sets.db"
 [nbrpc.sets]\nblocked4 = "b4"\n`,
     );
     nft('add', 'table', 'inet', 'filter');
@@ -166,7 +166,7 @@ if (!insideNamespace) {
     const config = join(folder, 'nowhere.toml');
     writeFileSync(
       config,
-      `[control]\nsocket = "nowhere.sock"\n[nbrpc]\ncheck_lists = ["services.list"]\nstate = "nowhere.db"
+      `[history]\noff = true\n[control]\nsocket = "nowhere.sock"\n[nbrpc]\ncheck_lists = ["services.list"]\nstate = "nowhere.db"
 [nbrpc.sets]\ntable = "nowhere"\nblocked4 = "b4"\n`,
     );
     const daemon = new Daemon('-c', config);
@@ -185,7 +185,7 @@ if (!insideNamespace) {
     const config = join(folder, 'closed.toml');
     writeFileSync(
       config,
-      '[control]\nsocket = "closed.sock"\n[nbrpc]\ncheck_lists = ["services.list"]\nstate = "closed/state/nbrpc.db"\n',
+      '[history]\noff = true\n[control]\nsocket = "closed.sock"\n[nbrpc]\ncheck_lists = ["services.list"]\nstate = "closed/state/nbrpc.db"\n',
     );
     const daemon = new Daemon('-c', config);
     await daemon.says(/nbrpc ended: /);
@@ -203,7 +203,7 @@ if (!insideNamespace) {
     const config = join(folder, 'closed-run.toml');
     writeFileSync(
       config,
-      '[control]\nsocket = "closed-run/x/control.sock"\n[nbrpc]\ncheck_lists = ["services.list"]\n',
+      '[history]\noff = true\n[control]\nsocket = "closed-run/x/control.sock"\n[nbrpc]\ncheck_lists = ["services.list"]\n',
     );
     const { status, stderr } = netsteward('run', '-c', config);
     assert.equal(status, 1);

@@ -115,6 +115,7 @@ const needed: Readonly<Record<string, ConfigTable>> = {
   nbrpc: { check_lists: ['/x'] },
   'cgroup-nft': { group: [{ name: 'any', units: ['any.service'], mark: 1 }] },
   dyndns: { zone: [{ file: '/x' }] },
+  dnstest: { name: '@.x', resolver: [{ address: '127.0.0.1' }] },
 };
 
 /** The configuration of an example with what a whole one needs. */

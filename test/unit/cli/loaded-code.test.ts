@@ -73,12 +73,24 @@ test('help of every command loads commander, and nothing native, no other packag
     ['--help'],
     ['help'],
     ['--version'],
-    ...['run', 'check', 'status', 'reload', 'nbrpc', 'cgroup-nft', 'lab', 'nft-agent', 'completion'].map((name) => [
-      name,
-      '--help',
-    ]),
+    ...[
+      'run',
+      'check',
+      'status',
+      'reload',
+      'nbrpc',
+      'cgroup-nft',
+      'lab',
+      'nft-agent',
+      'events',
+      'watch',
+      'metrics',
+      'dnstest',
+      'completion',
+    ].map((name) => [name, '--help']),
     ['lab', 'up', '--help'],
     ['cgroup-nft', 'explain', '--help'],
+    ...[[], ['serve'], ['send'], ['keygen'], ['check'], ['status']].map((words) => ['dyndns', ...words, '--help']),
     ['help', 'lab', 'censor'],
   ]) {
     const lines = loaded([mainJs, ...words]);
@@ -88,7 +100,8 @@ test('help of every command loads commander, and nothing native, no other packag
     assert.ok(own.includes('cli/program'), lines);
     assert.deepEqual(
       own.filter(
-        (path) => /^(?:system\/linux|nbrpc|cgroup-nft|supervisor)\//.test(path) && path !== 'supervisor/defaults',
+        (path) =>
+          /^(?:system\/linux|nbrpc|cgroup-nft|dyndns|supervisor)\//.test(path) && path !== 'supervisor/defaults',
       ),
       [],
       words.join(' '),

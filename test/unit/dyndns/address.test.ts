@@ -60,6 +60,7 @@ test('tinydns-data reads four decimal numbers, whatever follows, and publishes n
     ['1.2.3.4x', '1.2.3.4'],
     ['256.1.1.1', '0.1.1.1'],
     ['1.2.3.99999999999999999999', '1.2.3.255'],
+    [`1.2.3.${'0'.repeat(5_000_000)}511`, '1.2.3.255'],
     ['1.2.3', undefined],
     ['300', undefined],
     ['0x7f.0.0.1', undefined],

@@ -126,3 +126,18 @@ test('once stopped it starts nothing', async () => {
   assert.equal(commands.requests.length, 1);
   assert.equal(clock.waiting, 0);
 });
+
+test('a name without end keeps neither the command from being run nor the other names from being told, and none is cut', async () => {
+  const { commands, publisher } = setUp();
+  const long = 'x'.repeat(60_000);
+  publisher.publish(
+    ['a.net', `${long}1`, `${long}2`, 'x'.repeat(200_000)].map((name) => change(name, '192.0.2.1', '192.0.2.2')),
+  );
+  await settle();
+  const env = commands.requests[0]?.env ?? {};
+  assert.equal(env.NETSTEWARD_NAMES, `a.net ${long}1`);
+  assert.equal(env.NETSTEWARD_CHANGES?.split('\n').length, 2);
+  assert.equal(env.NETSTEWARD_NAME, '');
+  // MAX_ARG_STRLEN of execve(2).
+  for (const [name, value] of Object.entries(env)) assert.ok(name.length + value.length < 131_072, name);
+});

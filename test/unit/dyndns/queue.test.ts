@@ -63,6 +63,16 @@ test('a full queue drops what it cannot take, and counts it; known sources have 
   assert.equal(queue.take(), undefined);
 });
 
+test('a packet from a familiar address can be taken alone, and costs strangers no turn', () => {
+  const queue = new SourceQueue<Item>();
+  queue.put(item('10.0.0.1', 1));
+  queue.put(item('192.0.2.1', 2, { familiar: true }));
+  queue.put(item('192.0.2.2', 3, { familiar: true }));
+  assert.equal(queue.takeFamiliar()?.number, 2);
+  assert.deepEqual(drain(queue), [3, 1]);
+  assert.equal(queue.takeFamiliar(), undefined);
+});
+
 test('a source is an IPv4 address, or the /64 of an IPv6 one', () => {
   const cases: readonly (readonly [string, string])[] = [
     ['192.0.2.1', '192.0.2.1'],

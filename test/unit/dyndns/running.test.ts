@@ -168,6 +168,37 @@ test('an editor that saves the copy of before an update over it gets the update 
   await running.stop('shutdown');
 });
 
+test('it needs no packet to see that an editor has saved an old copy, and the command runs again', async () => {
+  const stage = setUp();
+  const running = await stage.start();
+  const old = stage.zones.text(file);
+  await stage.send('198.51.100.7');
+  const runs = stage.commands.requests.length;
+  for (let round = 1; round <= 3; round += 1) {
+    stage.zones.set(file, `${old}\n# note ${round}\n`);
+    await stage.clock.advance(5000);
+    for (let turn = 0; turn < 4; turn += 1) await settle();
+    assert.deepEqual(stage.addresses(), ['198.51.100.7', '198.51.100.7']);
+    assert.ok(stage.zones.text(file).endsWith(`\n# note ${round}\n`));
+    assert.equal(stage.commands.requests.length, runs + round);
+  }
+  await running.stop('shutdown');
+  assert.equal(stage.clock.waiting, 0);
+});
+
+test('a broken line that is saved between packets is told with the next packet', async () => {
+  const stage = setUp();
+  const running = await stage.start();
+  await stage.send('198.51.100.7');
+  stage.zones.set(file, `${stage.zones.text(file)}+c.net:none\n`);
+  await stage.clock.advance(6000);
+  await stage.send('198.51.100.8');
+  assert.match(running.health().warnings[0]?.text ?? '', /line 4: /);
+  assert.ok(stage.log.lines.some(({ event }) => event === 'zone-block-unusable'));
+  assert.deepEqual(stage.addresses().slice(0, 2), ['198.51.100.7', '198.51.100.7']);
+  await running.stop('shutdown');
+});
+
 test('an address that was put in by hand below the header of the last update stays', async () => {
   const stage = setUp();
   const running = await stage.start();

@@ -24,11 +24,14 @@ const report: StatusReport = {
   lastReload: undefined,
 };
 
+const noEvents = { events: () => [], follow: () => () => undefined, metrics: async () => '' };
+
 async function setUp(t: TestContext, target: Partial<ControlTarget> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'netsteward-control-'));
   const path = join(folder, 'deep', 'control.sock');
   t.after(() => rmSync(folder, { recursive: true }));
   const socket = await openControlSocket(path, {
+    ...noEvents,
     status: () => report,
     reload: async () => ({ at: 1, ok: true, problems: [] }),
     ...target,
@@ -109,7 +112,7 @@ test('a failure while answering ends that connection alone', async (t) => {
 
 test('a second instance is refused while the first one listens', async (t) => {
   const { path } = await setUp(t);
-  const target = { status: () => report, reload: () => assert.fail('it was reloaded') };
+  const target = { ...noEvents, status: () => report, reload: () => assert.fail('it was reloaded') };
   await assert.rejects(openControlSocket(path, target), codeIs('already-running'));
   assert.equal((await ask(path, 'GET', '/status')).status, 200);
 });
@@ -122,6 +125,7 @@ test('a socket file that a killed process left is replaced', async (t) => {
   assert.ok(statSync(path).isSocket());
   await assert.rejects(ask(path, 'GET', '/status'), codeIs('not-running'));
   const again = await openControlSocket(path, {
+    ...noEvents,
     status: () => report,
     reload: async () => ({ at: 1, ok: true, problems: [] }),
   });
@@ -134,7 +138,7 @@ test('a file that is no socket is never removed', async (t) => {
   const { folder } = await setUp(t);
   const file = join(folder, 'precious');
   writeFileSync(file, 'data');
-  const target = { status: () => report, reload: () => assert.fail('it was reloaded') };
+  const target = { ...noEvents, status: () => report, reload: () => assert.fail('it was reloaded') };
   await assert.rejects(openControlSocket(file, target), codeIs('control-socket-unusable'));
   assert.equal(statSync(file).size, 4);
 });
@@ -142,6 +146,6 @@ test('a file that is no socket is never removed', async (t) => {
 test('where no folder can be made the message names the socket', async (t) => {
   const { folder } = await setUp(t);
   writeFileSync(join(folder, 'file'), '');
-  const target = { status: () => report, reload: () => assert.fail('it was reloaded') };
+  const target = { ...noEvents, status: () => report, reload: () => assert.fail('it was reloaded') };
   await assert.rejects(openControlSocket(join(folder, 'file', 'x.sock'), target), codeIs('control-socket-unusable'));
 });

@@ -1,0 +1,53 @@
+/** What `netsteward check --host` says of dnstest: the programs that guard and cures need, their units and files. */
+import type { Finding } from '../core/module.ts';
+import type { Commands, Files } from '../system/ports.ts';
+import { curesOf, type DnstestConfig } from './config.ts';
+
+export interface DnstestPreflightHost {
+  readonly commands: Commands;
+  readonly files: Files;
+}
+
+/** Milliseconds. */
+const patience = 10_000;
+
+export async function preflight(config: DnstestConfig, host: DnstestPreflightHost): Promise<readonly Finding[]> {
+  const { signal } = new AbortController();
+  const succeeds = async (...argv: readonly string[]): Promise<boolean> =>
+    (await host.commands.run({ argv, timeout: patience }, signal)).ok;
+  const findings: Finding[] = [];
+  if (config.guard.ping.length > 0 && !(await succeeds('fping', '-v'))) {
+    const remedy = 'Install fping (Debian: apt install fping), or name dnstest.guard.tcp instead.';
+    findings.push({ severity: 'error', text: 'fping cannot be run: its hosts guard nothing', remedy });
+  }
+  if (config.control === undefined) {
+    const remedy = 'Name its address in dnstest.control.';
+    const text = 'without the zone’s own server, a test zone that is down counts against every resolver';
+    findings.push({ severity: 'warning', text, remedy });
+  }
+  if (!(await host.files.writable(config.state))) {
+    const remedy = 'Make its folder, writable for the user that netsteward runs as, or name another file.';
+    findings.push({ severity: 'error', text: `${config.state} cannot be written`, remedy });
+  }
+  for (const resolver of config.resolver) {
+    const { address, reload, restart, fallback_file: file } = resolver;
+    const idle = [resolver.fallback_content, ...resolver.fallback_command, resolver.fallback_resolver];
+    if (file === undefined && idle.some((value) => value !== undefined)) {
+      const remedy = 'Name the file in fallback_file.';
+      findings.push({ severity: 'warning', text: `${address}: there is no file to switch to its fallback`, remedy });
+    }
+    for (const unit of new Set([reload, restart])) {
+      // systemctl(1): `cat` fails for a unit without a file.
+      if (unit === undefined || (await succeeds('systemctl', 'cat', '--', unit))) continue;
+      const remedy = 'Name the unit as `systemctl list-units` does.';
+      findings.push({ severity: 'error', text: `${address}: there is no unit ${unit}`, remedy });
+    }
+    if (file !== undefined && !(await host.files.writable(file))) {
+      const remedy = 'Name a file that netsteward may replace, in a folder that it may write.';
+      findings.push({ severity: 'error', text: `${address}: ${file} cannot be replaced`, remedy });
+    }
+  }
+  const cures = config.resolver.reduce((sum, resolver) => sum + curesOf(resolver).length, 0);
+  findings.push({ severity: 'ok', text: `${config.resolver.length} resolver(s) to watch, ${cures} cure(s)` });
+  return findings;
+}

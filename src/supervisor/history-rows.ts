@@ -1,0 +1,63 @@
+/** What goes into the history's file and out of it: new rows in, those beyond its bounds out, some at a time. */
+import type { NetstewardEvent } from '../core/events.ts';
+import type { Database } from '../system/ports.ts';
+import type { LatencyRow } from './history-latency.ts';
+import { pragma } from './history-schema.ts';
+
+export interface Bounds {
+  /** Milliseconds since the epoch. */
+  readonly oldest: number;
+  /** Of the file, without its log. */
+  readonly bytes: number;
+}
+
+/** The part of the limit from which the oldest rows go: new ones find their place meanwhile. */
+const full = 0.95;
+
+/** Both inside one transaction of the caller. */
+export function insert(database: Database, events: readonly NetstewardEvent[], latencies: readonly LatencyRow[]): void {
+  const event = database.prepare('INSERT INTO event (at, module, code, subject, fields) VALUES (?, ?, ?, ?, ?)');
+  for (const { at, module, code, subject, fields } of events) {
+    event.run(Math.round(at), module, code, subject, JSON.stringify(fields));
+  }
+  if (latencies.length === 0) return;
+  const latency = database.prepare(
+    `INSERT INTO latency (minute, resolver, outcome, bucket, count) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (minute, resolver, outcome, bucket) DO UPDATE SET count = count + excluded.count`,
+  );
+  for (const { minute, resolver, outcome, bucket, count } of latencies) {
+    latency.run(minute, resolver, outcome, bucket, count);
+  }
+}
+
+/** Deletes at most `slice` rows of each table; true when there is more to delete. */
+export function prune(database: Database, { oldest, bytes }: Bounds, slice: number): boolean {
+  const deleted = [
+    database
+      .prepare('DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ? ORDER BY at LIMIT ?)')
+      .run(oldest, slice),
+    deleteLatencies(database, 'WHERE minute < ?', [Math.floor(oldest / 60_000)], slice),
+  ].map(({ changes }) => Number(changes));
+  if (usedBytes(database) > full * bytes) {
+    const events = database
+      .prepare('DELETE FROM event WHERE id IN (SELECT id FROM event ORDER BY id LIMIT ?)')
+      .run(slice);
+    // Both reach back equally far; where there are hardly any events, it is latencies that fill the file.
+    const first = database.prepare('SELECT min(at) AS at FROM event').get()?.at;
+    const before = typeof first === 'number' && Number(events.changes) === slice ? Math.floor(first / 60_000) : 2 ** 50;
+    const latencies = deleteLatencies(database, 'WHERE minute < ?', [before], slice);
+    deleted.push(Number(events.changes), Number(latencies.changes));
+  }
+  return deleted.some((count) => count >= slice) || usedBytes(database) > full * bytes;
+}
+
+function deleteLatencies(database: Database, where: string, parameters: readonly number[], slice: number) {
+  const key = 'minute, resolver, outcome, bucket';
+  return database
+    .prepare(`DELETE FROM latency WHERE (${key}) IN (SELECT ${key} FROM latency ${where} ORDER BY ${key} LIMIT ?)`)
+    .run(...parameters, slice);
+}
+
+function usedBytes(database: Database): number {
+  return (pragma(database, 'page_count') - pragma(database, 'freelist_count')) * pragma(database, 'page_size');
+}

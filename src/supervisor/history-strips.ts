@@ -1,0 +1,133 @@
+/** From events to strips: in which state each service was from when to when, and why (pure). */
+import type { EventCode, NetstewardEvent } from '../core/events.ts';
+
+/**
+ * `tunnelled`: at least one address goes through the tunnel. `failing`: it does not work directly, and goes direct all the
+ * same. `down`: on every route, or without a clear result. `unknown`: before the first event, and while netsteward was off.
+ */
+export type ServiceState = 'direct' | 'failing' | 'tunnelled' | 'down' | 'unknown';
+
+export interface ServiceInterval {
+  /** Milliseconds since the epoch; `to` is not included. */
+  readonly from: number;
+  readonly to: number;
+  readonly state: ServiceState;
+  readonly reason: string;
+}
+
+export interface Period {
+  readonly since: number;
+  /** Not included. */
+  readonly until: number;
+}
+
+/** Two things are known of a service, by events of their own: its route, and how it does on the direct one. */
+interface Known {
+  readonly tunnelled: boolean;
+  readonly health: Exclude<ServiceState, 'tunnelled'>;
+  readonly routeReason: string;
+  readonly healthReason: string;
+}
+
+const nothing: Known = { tunnelled: false, health: 'unknown', routeReason: '', healthReason: '' };
+
+const healthOf: Partial<Readonly<Record<EventCode, Known['health']>>> = {
+  'service-works': 'direct',
+  'service-failing': 'failing',
+  'service-blocked': 'failing',
+  'service-unstable': 'down',
+};
+
+/** Those that strips are made of: of services, and of netsteward as a whole. */
+export const serviceStateCodes: readonly EventCode[] = [
+  'service-rerouted',
+  'service-direct',
+  'service-works',
+  'service-failing',
+  'service-blocked',
+  'service-unstable',
+];
+export const presenceCodes: readonly EventCode[] = ['netsteward-started', 'netsteward-stopping'];
+
+/**
+ * `events`: the oldest first; those before the period say how things stood when it began. Intervals of one service follow
+ * each other without a gap through the whole period.
+ */
+export function serviceIntervals(
+  events: Iterable<NetstewardEvent>,
+  period: Period,
+): ReadonlyMap<string, readonly ServiceInterval[]> {
+  const strips = new Map<string, Strip>();
+  let off = false;
+  for (const event of events) {
+    if (event.at >= period.until) break;
+    if (event.code === 'netsteward-stopping' || event.code === 'netsteward-started') {
+      // What nbrpc knew is in its state file: it goes on from there.
+      off = event.code === 'netsteward-stopping';
+      for (const strip of strips.values()) strip.presence(event.at, off);
+    } else if (serviceStateCodes.includes(event.code)) {
+      const strip = strips.get(event.subject) ?? new Strip(period, off);
+      strips.set(event.subject, strip);
+      strip.take(event);
+    }
+  }
+  return new Map([...strips].map(([host, strip]) => [host, strip.end()]));
+}
+
+class Strip {
+  readonly #period: Period;
+  readonly #done: ServiceInterval[] = [];
+  #known = nothing;
+  #off: boolean;
+  #from: number;
+
+  constructor(period: Period, off: boolean) {
+    this.#period = period;
+    this.#from = period.since;
+    this.#off = off;
+  }
+
+  presence(at: number, off: boolean): void {
+    this.#become(at, this.#known, off);
+  }
+
+  take({ at, code, fields }: NetstewardEvent): void {
+    const known = learned(this.#known, code, fields.reason ?? '');
+    // A service that moves is one that somebody looks after, whatever a clock that was set back says.
+    this.#become(at, known, false);
+  }
+
+  end(): readonly ServiceInterval[] {
+    this.#close(this.#period.until);
+    return this.#done;
+  }
+
+  #become(at: number, known: Known, off: boolean): void {
+    const [before, after] = [shown(this.#known, this.#off), shown(known, off)];
+    if (before.state !== after.state || before.reason !== after.reason) this.#close(at);
+    this.#known = known;
+    this.#off = off;
+  }
+
+  /** Ends what is shown until now; nothing where that was before the period, or took no time (the clock was set back). */
+  #close(at: number): void {
+    if (at <= this.#from) return;
+    this.#done.push({ from: this.#from, to: at, ...shown(this.#known, this.#off) });
+    this.#from = at;
+  }
+}
+
+function learned(known: Known, code: EventCode, reason: string): Known {
+  const health = healthOf[code];
+  if (health !== undefined) return { ...known, health, healthReason: reason };
+  const tunnelled = code === 'service-rerouted';
+  const direct = known.health === 'unknown' && !tunnelled;
+  return { ...known, tunnelled, routeReason: reason, health: direct ? 'direct' : known.health };
+}
+
+function shown(known: Known, off: boolean): Pick<ServiceInterval, 'state' | 'reason'> {
+  if (off) return { state: 'unknown', reason: 'netsteward was off' };
+  const { tunnelled, health, routeReason, healthReason } = known;
+  if (tunnelled) return { state: 'tunnelled', reason: routeReason };
+  return { state: health, reason: healthReason || routeReason };
+}
