@@ -89,8 +89,6 @@ if (!insideNamespace) {
 
   inFolder('a configuration with ten mistakes names all ten with their places, and nothing starts', async (folder) => {
     const mistakes = [
-      '[history]',
-      'off = true',
       '[log]',
       'level = "loud"',
       'colour = true',
