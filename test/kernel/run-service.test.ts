@@ -101,7 +101,7 @@ on_stop = "flush"
     writeFileSync(config, `${good}colour = 1\n`);
     const { status: code, stderr } = netsteward('reload', '--socket', socket);
     assert.equal(code, 78);
-    assert.match(stderr, /netsteward\.toml:9:1: nbrpc\.colour: unknown key/);
+    assert.match(stderr, /netsteward\.toml:11:1: nbrpc\.colour: unknown key/);
     assert.ok(codes().includes('reload-rejected'));
   });
 
