@@ -19,6 +19,7 @@ import { keyIdOf, keyText } from '../../../src/dyndns/keys.ts';
 import { encodePacket } from '../../../src/dyndns/packet.ts';
 import { makePolicy, openPolicy, publicPolicy } from '../../../src/dyndns/policy.ts';
 import { emptyReplayState, withAccepted } from '../../../src/dyndns/replay.ts';
+import { fitsQuick } from '../../../src/dyndns/signature.ts';
 import { parseZone } from '../../../src/dyndns/zone-file.ts';
 import { bytesOf, keyA, keyB, keyC } from './fixtures.ts';
 
@@ -80,12 +81,12 @@ test('a signature that only the quick check takes is refused by the strict one',
   const key = { bytes, id: keyIdOf(bytes), text: keyText(bytes) };
   const signature = new Uint8Array(64);
   signature[0] = 1;
-  const found = Array.from({ length: 64 }, (_, index) => {
+  for (let index = 0; index < 64; index += 1) {
     const packet = { keyId: key.id, timestamp: index, signed: Buffer.from(`signed ${index}`), signature };
-    return checkSignature({ packet, key, family: 4, source: '8.8.8.8' });
-  });
-  assert.ok(found.includes('signature-strict'));
-  assert.ok(!found.includes(undefined));
+    // OpenSSL of Node 20 takes some of these, that of Node 24 none.
+    const word = fitsQuick(key, packet.signed, signature) ? 'signature-strict' : 'signature';
+    assert.equal(checkSignature({ packet, key, family: 4, source: '8.8.8.8' }), word);
+  }
 });
 
 test('a candidate that waited while a newer one was accepted is refused then', () => {

@@ -88,7 +88,7 @@ test('the 14 encodings of small order are refused, as is every y from p on', () 
   assert.match(readVerifyKey('A'.repeat(43)).problem ?? '', /placeholder of zeros/);
 });
 
-test('OpenSSL alone would take a forgery for a key of small order; the strict check and the reading of keys do not', () => {
+test('a forgery for a key of small order is refused by the strict check, though OpenSSL may take it (that of Node 20 does)', (t) => {
   const zeros = new Uint8Array(32);
   const key = { bytes: zeros, id: 'A'.repeat(28), text: keyText(zeros) };
   const forged = new Uint8Array(64);
@@ -96,7 +96,9 @@ test('OpenSSL alone would take a forgery for a key of small order; the strict ch
   const messages = Array.from({ length: 64 }, (_, index) => Buffer.from(`message ${index}`));
   const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(zeros).toString('base64url') };
   const openssl = createPublicKey({ key: jwk, format: 'jwk' });
-  assert.ok(messages.some((message) => verify(null, message, openssl, forged)));
+  const taken = messages.filter((message) => verify(null, message, openssl, forged)).length;
+  t.diagnostic(`OpenSSL ${process.versions.openssl} takes ${taken} of ${messages.length}`);
+  if (process.versions.node.startsWith('20.')) assert.ok(taken > 0);
   assert.ok(!messages.some((message) => fitsStrict(key, message, forged)));
 });
 
