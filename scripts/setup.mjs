@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   accessSync,
+  chmodSync,
   constants,
   existsSync,
   mkdirSync,
@@ -178,6 +179,8 @@ function build() {
   say('building');
   if (run(join(root, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.json']) !== 0) fail('the build failed');
   mkdirSync(dirname(stamp), { recursive: true });
+  // npm does this at its install, tsc never.
+  chmodSync(join(root, 'dist', 'src', 'main.js'), 0o755);
   writeFileSync(stamp, '');
 }
 

@@ -5,6 +5,7 @@ import type { DnsWatchPorts } from '../dnstest/ports.ts';
 import { type BoundModule, bindModule } from '../supervisor/bound-module.ts';
 import { sdNotifier, watchdogInterval } from '../system/linux/sd-notify.ts';
 import type { Notifier } from '../system/ports.ts';
+import { composeDnsListeners } from './compose-dnstest.ts';
 import { composeDnsCheck } from './compose-dnstest-check.ts';
 import { countingOnFolders, makingFolders } from './state-folder.ts';
 
@@ -15,6 +16,9 @@ export async function bindDnstest(log: Logger): Promise<BoundModule> {
     paths: dnstestPaths,
     host: async ({ ca }) => ({
       ...(await composeDnsWatch(log.child({ module: 'dnstest' }), ca)),
+      files: new (await import('../system/linux/files.ts')).LinuxFiles(),
+      listeners: await composeDnsListeners(),
+      speaker: new (await import('../system/linux/resolver-word.ts')).BroadcastSpeaker(),
       store: makingFolders(new (await import('../system/linux/sqlite.ts')).SqliteStore()),
     }),
     preflightHost: async () => ({

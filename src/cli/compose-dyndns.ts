@@ -27,18 +27,22 @@ export async function bindDyndns(log: Logger): Promise<BoundModule> {
 }
 
 export async function composeDyndns(log: Logger): Promise<DyndnsPorts> {
-  const [{ LinuxZoneFiles }, { SqliteStore }, { LinuxCommands }, { UdpNameServer }] = await Promise.all([
-    import('../system/linux/zone-file-io.ts'),
-    import('../system/linux/sqlite.ts'),
-    import('../system/linux/commands.ts'),
-    import('../system/linux/name-server.ts'),
-  ]);
+  const [{ LinuxZoneFiles }, { SqliteStore }, { commitSync }, { LinuxCommands }, { UdpNameServer }] = await Promise.all(
+    [
+      import('../system/linux/zone-file-io.ts'),
+      import('../system/linux/sqlite.ts'),
+      import('../system/linux/commit-sync.ts'),
+      import('../system/linux/commands.ts'),
+      import('../system/linux/name-server.ts'),
+    ],
+  );
   const clock = systemClock;
   return {
     clock,
     log,
     zones: new LinuxZoneFiles(clock),
     store: makingFolders(new SqliteStore()),
+    commitSync,
     commands: new LinuxCommands(clock),
     nameServer: new UdpNameServer(clock),
   };

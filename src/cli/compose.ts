@@ -133,6 +133,7 @@ async function nbrpcHost(log: Logger): Promise<NbrpcHost> {
   const { LinuxOutputFiles } = await import('../system/linux/atomic-file.ts');
   const { LinuxCommands } = await import('../system/linux/commands.ts');
   const { spawnedAgent } = await import('../system/linux/nft-agent-channel.ts');
+  const { connectedAgent } = await import('../system/linux/nft-agent-connect.ts');
   const clock = systemClock;
   return {
     clock,
@@ -142,6 +143,7 @@ async function nbrpcHost(log: Logger): Promise<NbrpcHost> {
     uplink: new LinkState(),
     output: new LinuxOutputFiles(),
     commands: new LinuxCommands(clock),
+    resolverWord: new (await import('../system/linux/resolver-word.ts')).BroadcastHearer(clock),
     openResolver: ({ servers }) => openResolver(clock, servers),
     openProbe: ({ ca, sourcePorts }) => {
       const trust = new TrustStore(ca === undefined ? {} : { ca }, clock, (error) =>
@@ -152,7 +154,11 @@ async function nbrpcHost(log: Logger): Promise<NbrpcHost> {
     },
     openSets: (sink, onStop) =>
       new agent.NftAgentClient({
-        open: spawnedAgent([process.execPath, mainJs, 'nft-agent', '--supervised']),
+        open:
+          sink.agent === undefined
+            ? spawnedAgent([process.execPath, mainJs, 'nft-agent', '--supervised'])
+            : connectedAgent(sink.agent),
+        outlives: sink.agent !== undefined,
         config: agentConfig(sink),
         onStop,
         clock,
@@ -165,7 +171,7 @@ async function nbrpcHost(log: Logger): Promise<NbrpcHost> {
 const mainJs = fileURLToPath(new URL('../main.js', import.meta.url));
 
 /** What nft-agent may touch for this configuration: the own table, or just the named sets. */
-function agentConfig(sink: Sink): AgentConfig {
+export function agentConfig(sink: Sink): AgentConfig {
   if (sink.kind === 'table') {
     const { name, mark, mask, mark_forwarded, mark_own, exempt_source_ports, exempt_uid } = sink.table;
     return {

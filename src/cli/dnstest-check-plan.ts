@@ -3,7 +3,7 @@ import { NetstewardError } from '../core/errors.ts';
 import { filteredRange } from '../dnstest/filtered-address.ts';
 import { NameHash } from '../dnstest/name-hash.ts';
 import { fillName, readNameTemplate } from '../dnstest/name-template.ts';
-import type { ProberOptions } from '../dnstest/prober.ts';
+import { type ProberOptions, questionTimeout } from '../dnstest/prober.ts';
 import { type ResolverChoice, readResolver, systemChoice } from '../dnstest/transport-address.ts';
 import type { CheckOptions } from './dnstest-check.ts';
 
@@ -13,10 +13,6 @@ export interface CheckPlan {
   /** For people: what will work badly. */
   readonly warnings: readonly string[];
 }
-
-/** Milliseconds. libc's own are 10 s for one server (resolv.conf(5): 5 s, twice), and it goes on behind our back. */
-const serverTimeout = 5000;
-const libcTimeout = 30_000;
 
 /** Throws NetstewardError `usage` and `dnstest-key`. */
 export function planChecks(options: CheckOptions): CheckPlan {
@@ -35,7 +31,7 @@ export function planChecks(options: CheckOptions): CheckPlan {
       hash,
       oldHashes,
       any: any === true,
-      timeout: timeout ?? (resolver.kind === 'system' ? libcTimeout : serverTimeout),
+      timeout: timeout ?? questionTimeout(resolver),
       slow,
       mixedCase: mixedCase === true,
       control: options.control === undefined ? undefined : controlOf(options.control),

@@ -7,6 +7,8 @@ import { hashKeyFlags } from './dnstest-serve.ts';
 export interface CheckOptions {
   readonly name: string;
   readonly hashKey?: string;
+  /** Instead of the key itself. */
+  readonly hashKeyFile?: string;
   /** `A` or `AAAA`, in any case. */
   readonly query?: string;
   readonly any?: boolean;

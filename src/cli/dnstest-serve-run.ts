@@ -5,11 +5,11 @@ import { NetstewardError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { Answerer } from '../dnstest/answer.ts';
 import { NameHash } from '../dnstest/name-hash.ts';
-import { bindingOf } from '../dnstest/serve-binding.ts';
+import { bindingOf, isWildcard, wildcardText } from '../dnstest/serve-binding.ts';
 import { servedZones } from '../dnstest/serve-zones.ts';
 import { ZoneServer } from '../dnstest/server.ts';
 import type { DnsBinding } from '../system/dns-listen-ports.ts';
-import { composeDnsListeners, composeDnstestNotifier, hostAddress } from './compose-dnstest.ts';
+import { composeDnsListeners, composeDnstestNotifier, hashKeyOf, hostAddress } from './compose-dnstest.ts';
 import type { ServeFlags } from './dnstest-serve.ts';
 import { openLog } from './log-output.ts';
 
@@ -17,7 +17,7 @@ export async function serveUntilSignal(flags: ServeFlags): Promise<void> {
   const output = openLog(process.env);
   output.configure({ level: flags.debug === true ? 'debug' : 'info', format: 'auto' });
   const log = output.logger;
-  const hash = new NameHash(flags.hashKey);
+  const hash = new NameHash(await hashKeyOf(flags));
   const bindings = await bindingsOf(flags.bind);
   const zones = servedZones(flags.zone, flags.ns, bindings);
   const answerer = new Answerer({ hash, ttl: flags.cacheTtl, zones });
@@ -32,6 +32,9 @@ export async function serveUntilSignal(flags: ServeFlags): Promise<void> {
   const notifier = composeDnstestNotifier();
   try {
     log.info('listening', { at: server.local, zones: zones.length === 0 ? 'any name' : zones.map(({ name }) => name) });
+    for (const { address } of bindings) {
+      if (isWildcard(address)) log.warn('dnstest-wildcard', { bind: address, text: wildcardText });
+    }
     for (const { name, servers } of zones) {
       if (servers.every(({ addresses }) => addresses.length === 0)) {
         log.debug('name server without address', { zone: name, servers: servers.map((each) => each.name) });

@@ -7,6 +7,7 @@ import { printError } from './output.ts';
 
 export interface ServeFlags {
   readonly hashKey: string;
+  readonly hashKeyFile?: string;
   /** As typed: HOST, HOST:PORT, :PORT, [IPv6]:PORT. Empty: the default. */
   readonly bind: readonly string[];
   /** Seconds. */
@@ -24,6 +25,7 @@ export interface ServeFlags {
 export function hashKeyFlags(): readonly Option[] {
   return [
     new Option('-k, --hash-key <key>', 'secret that server and checks share, 32 bytes at most').default('', 'none'),
+    new Option('--hash-key-file <file>', 'a file with that key, which the list of processes does not show'),
     new Option('-d, --debug', 'tell everything'),
   ];
 }
@@ -73,7 +75,7 @@ Example:
 }
 
 /** What can be wrong with the command line, beside what its parser finds. */
-const usageCodes = ['usage', 'dnstest-key', 'dnstest-name'];
+const usageCodes = ['usage', 'dnstest-key', 'dnstest-key-file', 'dnstest-name'];
 
 /** Until a signal ends it. Gives the exit code; what is wrong with the options is told, and 2. Rejects with `dns-not-bound`, `host-unknown`. */
 export async function runServe(flags: ServeFlags): Promise<number> {

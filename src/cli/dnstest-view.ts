@@ -1,17 +1,22 @@
 /** How `netsteward status` and `netsteward dnstest status` show resolvers under watch (pure). */
 import { formatDuration } from '../core/duration.ts';
-import type { DnstestDetail, ResolverEntry } from '../dnstest/index.ts';
+import type { DnstestDetail, ResolverEntry, ServeEntry } from '../dnstest/index.ts';
 
 /** Happenings that are shown. */
 const mostShown = 8;
 
-export function renderDnstest({ resolvers, history, bounds }: DnstestDetail, now: number): readonly string[] {
+export function renderDnstest({ resolvers, history, bounds, serve }: DnstestDetail, now: number): readonly string[] {
   const shown = history.slice(-mostShown);
   return [
+    ...(serve === null ? [] : [serveText(serve)]),
     ...resolvers.flatMap((entry) => renderResolver(entry, bounds, now)),
     ...(shown.length === 0 ? [] : ['lately:']),
     ...shown.map(({ at, resolver, kind, text }) => `  ${ago(at, now)} ago ${resolver}: ${kind}: ${text}`),
   ];
+}
+
+function serveText({ zones, at, answered, silent }: ServeEntry): string {
+  return `serves ${zones.join(', ')} at ${at.join(', ')}: ${answered.udp} answers over UDP, ${answered.tcp} over TCP, ${silent} messages not answered`;
 }
 
 function renderResolver(entry: ResolverEntry, bounds: readonly number[], now: number): readonly string[] {

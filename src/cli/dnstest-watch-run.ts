@@ -2,15 +2,17 @@
 import type { Clock } from '../core/clock.ts';
 import { NetstewardError } from '../core/errors.ts';
 import { exitCodes } from '../core/exit-codes.ts';
-import type { Rhythm } from '../dnstest/continuous.ts';
+import { type Rhythm, shareOf } from '../dnstest/continuous.ts';
 import type { Cure } from '../dnstest/cures.ts';
-import { type GuardSettings, networkState } from '../dnstest/guard.ts';
+import { expectFping } from '../dnstest/fping.ts';
+import { type GuardSettings, guardTime, networkState } from '../dnstest/guard.ts';
 import { readHostPort } from '../dnstest/host-port.ts';
 import { foot } from '../dnstest/ladder.ts';
 import type { DnsWatchPorts } from '../dnstest/ports.ts';
 import { Prober } from '../dnstest/prober.ts';
 import { type Watched, Watches } from '../dnstest/watches.ts';
 import type { Notifier } from '../system/ports.ts';
+import { hashKeyOf } from './compose-dnstest.ts';
 import { checkExits } from './dnstest-check.ts';
 import { type CheckPlan, planChecks } from './dnstest-check-plan.ts';
 import type { CureFlag, WatchOptions } from './dnstest-watch.ts';
@@ -44,9 +46,12 @@ export function planWatch(options: WatchOptions): WatchPlan {
     if (read === undefined) throw usage(`--tcp: "${text}" is no numeric address with a port, such as 192.0.2.1:443`);
     return read;
   });
+  const rhythm = readRhythm(continuous);
+  // As the original alone, retries keep its time: what -c says counts from check to check there.
+  const share = (options.resolver ?? []).length > 0 ? shareOf(rhythm, cures.length) : undefined;
   return {
     ...planChecks(options),
-    rhythm: readRhythm(continuous),
+    rhythm: { ...rhythm, share },
     guard: { uplink, ping: ping === undefined ? [] : [ping], tcp: guardTcp, timeout: guardTimeout },
     cures: cures.map((flag) => cureOf(flag, settle)),
   };
@@ -74,7 +79,7 @@ function cureOf({ kind, what }: CureFlag, settle: number): Cure {
 export async function runDnsWatch(options: WatchOptions): Promise<number> {
   let plan: WatchPlan;
   try {
-    plan = planWatch(options);
+    plan = planWatch({ ...options, hashKey: await hashKeyOf(options) });
   } catch (error) {
     if (!(error instanceof NetstewardError)) throw error;
     printError(failureText(error));
@@ -87,7 +92,7 @@ export async function runDnsWatch(options: WatchOptions): Promise<number> {
   const ports = await composeDnsWatch(log.logger, options.caFile);
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
-  if (plan.guard.ping.length > 0) await expectFping(ports, stop.signal);
+  if (plan.guard.ping.length > 0) await expectFping(ports.commands, stop.signal);
   const { notifier, watchdogInterval } = composeWatchNotifier();
   const watches = new Watches({
     clock: ports.clock,
@@ -115,7 +120,9 @@ function watched(plan: WatchPlan, ports: DnsWatchPorts, options: WatchOptions): 
   const { rest = defaults.rest, calm = defaults.calm } = options;
   // Without cures it fails when the original does.
   const grace = plan.cures.length > 0 ? defaults.grace : 0;
-  const settings = { ...plan.rhythm, rest, calm, longestRest: Math.max(rest, defaults.longestRest), grace };
+  const longestRest = Math.max(rest, defaults.longestRest);
+  const { share = 0 } = plan.rhythm;
+  const settings = { ...plan.rhythm, guard: guardTime(plan.guard, share), rest, calm, longestRest, grace };
   return plan.probers.map((prober) => {
     const asked = new Prober(prober, ports);
     return {
@@ -125,24 +132,11 @@ function watched(plan: WatchPlan, ports: DnsWatchPorts, options: WatchOptions): 
       ports: {
         commands: ports.commands,
         switches: ports.switches,
-        check: async (signal) => {
-          const result = await asked.check(signal);
-          const { name, elapsed, failure } = result;
-          ports.log.debug('checked', { resolver: asked.label, name, elapsed, failure: failure?.text ?? 'none' });
-          return result;
-        },
+        check: (signal, within) => asked.check(signal, within),
         checkOther: () => Promise.reject(new Error('only a fallback asks another resolver')),
-        network: (signal) => networkState(plan.guard, ports, signal),
+        network: (signal, within) => networkState(plan.guard, ports, signal, within),
       },
     };
-  });
-}
-
-async function expectFping({ commands }: DnsWatchPorts, signal: AbortSignal): Promise<void> {
-  const found = await commands.run({ argv: ['fping', '-v'], timeout: guardTimeout }, signal);
-  if (found.ok) return;
-  throw new NetstewardError('dnstest-fping', `--ping needs fping: ${found.reason}`, {
-    remedy: 'Install fping (Debian: apt install fping), or leave --ping out.',
   });
 }
 

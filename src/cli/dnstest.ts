@@ -68,6 +68,7 @@ async function askBare(name: string, flags: BareFlags): Promise<void> {
   const options = {
     name,
     hashKey: flags.hashKey,
+    ...(flags.hashKeyFile === undefined ? {} : { hashKeyFile: flags.hashKeyFile }),
     ...(flags.query === undefined ? {} : { query: flags.query }),
     ...(flags.any === undefined ? {} : { any: flags.any }),
     ...(flags.ping === undefined ? {} : { ping: flags.ping }),

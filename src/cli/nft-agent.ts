@@ -17,6 +17,7 @@ interface Flags {
   readonly quiet?: true;
   readonly nftPrint?: true;
   readonly supervised?: true;
+  readonly serve?: string;
 }
 
 export function registerNftAgent(program: Command): void {
@@ -35,7 +36,13 @@ export function registerNftAgent(program: Command): void {
     .option('-q, --quiet', 'say nothing of what went well')
     .option('-p, --nft-print', 'print each nft script to standard output, before it is applied')
     .option('--supervised', 'serve the supervisor on standard input and output')
+    .option('--serve <config>', 'serve netsteward.service on a unix socket, with just the sets that this file names')
     .action(async (flags: Flags) => {
+      if (flags.serve !== undefined) {
+        const { serveSets } = await import('./nft-agent-serve.ts');
+        process.exitCode = await serveSets(flags.serve);
+        return;
+      }
       process.exitCode = flags.supervised === true ? await supervised() : await dropIn(flags);
     });
 }

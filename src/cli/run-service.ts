@@ -9,9 +9,13 @@ import { Supervisor } from '../supervisor/supervisor.ts';
 import { composeRegistry, composeServicePorts, readText } from './compose.ts';
 import { composeLooking, hearingLog } from './compose-looking.ts';
 import { openLog } from './log-output.ts';
+import { mustStartFailed } from './run-exit.ts';
 import { packageVersion } from './version.ts';
 
-/** Resolves after SIGTERM or SIGINT, when everything has stopped. Rejects when the service cannot begin at all. */
+/**
+ * Resolves when everything has stopped: after SIGTERM or SIGINT, or (with process.exitCode set) where a module of
+ * supervisor.must_start could not start. Rejects when the service cannot begin at all.
+ */
 export async function runService(source: ConfigSource): Promise<void> {
   const output = openLog(process.env);
   const { log, attach } = hearingLog(output.logger);
@@ -54,7 +58,11 @@ export async function runService(source: ConfigSource): Promise<void> {
   process.on('SIGHUP', () => void supervisor.reload());
   dieLoudly(log);
   supervisor.start();
-  await asked;
+  const failure = await Promise.race([asked, supervisor.failed]);
+  if (failure !== undefined) {
+    log.error('must-start-failed', { reason: failure.message });
+    process.exitCode = mustStartFailed;
+  }
   await supervisor.stop();
   await control.close();
   looking.close();

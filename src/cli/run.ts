@@ -11,6 +11,9 @@ export function registerRun(program: Command): void {
       `
 SIGHUP, or \`netsteward reload\`, reads the configuration again: it is taken as a whole or not at all.
 
+Exit codes: 0 it was asked to stop, 1 it could not begin or crashed, 64 the command line is wrong,
+69 a module of supervisor.must_start could not start, 78 the configuration is wrong.
+
 Relative file names in the configuration begin at its folder, those in --set at the working directory.
 
 Examples:

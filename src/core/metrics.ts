@@ -4,7 +4,7 @@ export interface MetricDefinition {
   /** As prometheus.io/docs/practices/naming says: `netsteward_`, what, base unit; counters end in `_total`. */
   readonly name: string;
   readonly help: string;
-  readonly type: 'counter' | 'gauge';
+  readonly type: 'counter' | 'gauge' | 'histogram';
   /** `seconds`, `bytes`, or what is counted: for the documentation. */
   readonly unit: string;
   readonly labels: readonly string[];
@@ -13,6 +13,8 @@ export interface MetricDefinition {
 export interface MetricSample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+  /** Of a histogram alone: which of its series it belongs to. */
+  readonly series?: 'bucket' | 'sum' | 'count';
 }
 
 export interface Metric extends MetricDefinition {
@@ -26,6 +28,30 @@ export const mostSamples = 200;
 export function measured(definition: MetricDefinition, samples: readonly MetricSample[] | number): Metric {
   const all = typeof samples === 'number' ? [{ labels: {}, value: samples }] : samples;
   return { ...definition, samples: all.slice(0, mostSamples) };
+}
+
+export interface HistogramValue {
+  readonly labels: Readonly<Record<string, string>>;
+  /** Values in each bucket, without those below it; one more than there are bounds. */
+  readonly counts: readonly number[];
+  readonly sum: number;
+}
+
+/** As Prometheus has histograms: buckets that count all below them too, their sum and number. `bounds`: upper ends, rising. */
+export function histogram(
+  definition: MetricDefinition,
+  bounds: readonly number[],
+  values: readonly HistogramValue[],
+): Metric {
+  const samples = values.slice(0, mostSamples).flatMap(({ labels, counts, sum }): readonly MetricSample[] => {
+    let below = 0;
+    const buckets = [...bounds.map(String), '+Inf'].map((le, index) => {
+      below += counts[index] ?? 0;
+      return { labels: { ...labels, le }, value: below, series: 'bucket' as const };
+    });
+    return [...buckets, { labels, value: sum, series: 'sum' }, { labels, value: below, series: 'count' }];
+  });
+  return { ...definition, samples };
 }
 
 /** One sample for each key, which is the value of the label `label`. */

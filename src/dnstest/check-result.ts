@@ -47,6 +47,19 @@ export interface CheckResult {
   readonly control: 'right' | 'failed' | undefined;
 }
 
+/**
+ * Whom a failed check speaks against: the one place that says so, for `check` and `watch` and the supervisor alike. Undefined:
+ * it did not fail. `local`: this machine could not ask. `zone`: the zone's own server was asked and is not right either. That
+ * holds for a wrong address too: it proves that the network is up, but not that it is wrong, because a zone that is served
+ * with another key gives just such addresses, and no restart of a resolver mends that. Where the right address came as well
+ * (`partial`, `bogus`), the zone has shown that it is right, whatever its server says now.
+ */
+export function blameOf({ failure, control }: CheckResult): 'resolver' | 'zone' | 'local' | undefined {
+  if (failure === undefined) return undefined;
+  if (failure.kind === 'local') return 'local';
+  return control === 'failed' && failure.kind !== 'partial' && failure.kind !== 'bogus' ? 'zone' : 'resolver';
+}
+
 /** Whether the network is up by definition: an address came, though a wrong one. A guard must not hide it. */
 export function provesNetwork({ failure }: CheckResult): boolean {
   return failure !== undefined && ['wrong', 'stale', 'partial', 'slow', 'bogus'].includes(failure.kind);

@@ -1,21 +1,18 @@
 /** The `[dnstest]` table of netsteward.toml: which resolvers are watched, and what is done when one fails. Durations become milliseconds. */
-import { isAbsolute } from 'node:path';
 import * as v from 'valibot';
 import type { Problem } from '../core/diagnostic.ts';
-import { describeError } from '../core/errors.ts';
 import type { ConfigTable, Parsed } from '../core/module.ts';
 import { duration, integer, parseWith } from '../core/schema.ts';
 import type { Cure } from './cures.ts';
 import { readHostPort } from './host-port.ts';
-import { NameHash } from './name-hash.ts';
 import { readNameTemplate } from './name-template.ts';
+import { hashKey, path, serve, wrongServe } from './serve-config.ts';
 import { readResolver } from './transport-address.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-const path = v.pipe(v.string('must be a path'), v.check(isAbsolute, 'must be an absolute path'));
 const word = v.pipe(v.string('must be a word'), v.minLength(1, 'must not be empty'));
 const command = v.array(word, 'must be a list of words: a program and its arguments');
 
@@ -36,18 +33,6 @@ const resolverAddress = v.pipe(
 const serverAddress = v.pipe(
   resolverAddress,
   v.check((text) => text !== 'system', 'must be an address: through "system" nobody can tell who answers'),
-);
-
-const key = v.pipe(
-  v.string('must be a key'),
-  v.rawCheck<string>(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    try {
-      new NameHash(dataset.value);
-    } catch (error) {
-      addIssue({ message: describeError(error) });
-    }
-  }),
 );
 
 const resolver = v.strictObject({
@@ -84,19 +69,22 @@ const guard = v.strictObject({
 });
 
 const schema = v.strictObject({
-  name: v.pipe(
-    v.string('must be a name'),
-    v.rawCheck<string>(({ dataset, addIssue }) => {
-      const problem = dataset.typed ? readNameTemplate(dataset.value).problem : undefined;
-      if (problem !== undefined) addIssue({ message: `must be a name: ${problem}` });
-    }),
-    v.check(
-      (text) => text.includes('@'),
-      'must have an "@", which becomes random letters: a cache may know a fixed name',
+  name: v.optional(
+    v.pipe(
+      v.string('must be a name'),
+      v.rawCheck<string>(({ dataset, addIssue }) => {
+        const problem = dataset.typed ? readNameTemplate(dataset.value).problem : undefined;
+        if (problem !== undefined) addIssue({ message: `must be a name: ${problem}` });
+      }),
+      v.check(
+        (text) => text.includes('@'),
+        'must have an "@", which becomes random letters: a cache may know a fixed name',
+      ),
     ),
   ),
-  hash_key: v.optional(key, ''),
-  old_keys: v.optional(v.array(key, 'must be a list of keys'), []),
+  hash_key: v.optional(hashKey, ''),
+  hash_key_file: v.optional(path),
+  old_keys: v.optional(v.array(hashKey, 'must be a list of keys'), []),
   query: v.optional(v.picklist(['A', 'AAAA'], 'must be "A" or "AAAA"'), 'A'),
   any: v.optional(v.boolean('must be true or false'), false),
   mixed_case: v.optional(v.boolean('must be true or false'), false),
@@ -113,10 +101,8 @@ const schema = v.strictObject({
   grace: v.optional(duration(0, day), '5m'),
   state: v.optional(path, '/var/lib/netsteward/dnstest.db'),
   guard: v.optional(guard, {}),
-  resolver: v.pipe(
-    v.array(resolver, 'must be tables: [[dnstest.resolver]]'),
-    v.minLength(1, 'must have at least one [[dnstest.resolver]]'),
-  ),
+  serve: v.optional(serve),
+  resolver: v.optional(v.array(resolver, 'must be tables: [[dnstest.resolver]]'), []),
 });
 
 /** Plain data: it crosses threads. */
@@ -130,7 +116,18 @@ export function parseDnstest(table: ConfigTable): Parsed<DnstestConfig> {
   return problems.length === 0 ? parsed : { ok: false, problems };
 }
 
-function* contradictions({ resolver: resolvers, rest, longest_rest }: DnstestConfig): Generator<Problem> {
+function* contradictions(config: DnstestConfig): Generator<Problem> {
+  const { resolver: resolvers, rest, longest_rest, serve: serving } = config;
+  if (resolvers.length > 0 && config.name === undefined) yield { path: ['name'], message: 'is missing' };
+  if (resolvers.length === 0 && serving === undefined) {
+    yield {
+      path: ['resolver'],
+      message: 'must have at least one [[dnstest.resolver]], where there is no [dnstest.serve]',
+    };
+  }
+  if (serving !== undefined) {
+    for (const problem of wrongServe(serving)) yield { ...problem, path: ['serve', ...problem.path] };
+  }
   if (longest_rest < rest) yield { path: ['longest_rest'], message: 'must not be shorter than rest' };
   const labels = new Set<string>();
   const files = new Set<string>();

@@ -1,6 +1,7 @@
 /** Whether the network is up: asked after a failed check, so that no resolver is blamed for a dead line. */
 import type { TcpReach } from '../system/dns-watch-ports.ts';
 import type { Commands, Uplink } from '../system/ports.ts';
+import { pinged } from './fping.ts';
 
 export interface GuardSettings {
   /** Whether the default route and its link are looked at. */
@@ -20,12 +21,22 @@ export interface GuardPorts {
 
 export type NetworkState = { readonly up: true } | { readonly up: false; readonly reason: string };
 
-/** The link must be up, and one of all hosts must answer, by ping or TCP. Rejects only with the signal's reason. */
+/** Milliseconds of a check's share that are kept for the guard: none where it asks no hosts. */
+export function guardTime({ ping, tcp, timeout }: GuardSettings, share: number): number {
+  return ping.length + tcp.length === 0 ? 0 : Math.min(timeout, share / 3);
+}
+
+/**
+ * The link must be up, and one of all hosts must answer, by ping or TCP. `within`: milliseconds that it has, where that is less
+ * than its own time-out. Rejects only with the signal's reason.
+ */
 export async function networkState(
-  { uplink, ping, tcp, timeout }: GuardSettings,
+  { uplink, ping, tcp, timeout: patience }: GuardSettings,
   ports: GuardPorts,
   signal: AbortSignal,
+  within = Number.POSITIVE_INFINITY,
 ): Promise<NetworkState> {
+  const timeout = Math.max(1, Math.min(patience, within));
   if (uplink) {
     const state = await ports.uplink.state();
     if (!state.up) return { up: false, reason: state.detail };
@@ -52,19 +63,4 @@ export async function networkState(
   } finally {
     enough.abort();
   }
-}
-
-/**
- * fping(8) ends with 0 when every host answered, with 1 when one did not, with 2 when one has no address; with anything else it
- * could not ask (no right to raw sockets, not installed): undefined. It has tries and time-outs of its own, some 2 s in all.
- */
-async function pinged(
-  host: string,
-  timeout: number,
-  commands: Commands,
-  signal: AbortSignal,
-): Promise<boolean | undefined> {
-  const outcome = await commands.run({ argv: ['fping', '-q', '--', host], timeout }, signal);
-  if (outcome.ok) return true;
-  return /ended with code [12]\b/.test(outcome.reason) ? false : undefined;
 }

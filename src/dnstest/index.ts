@@ -7,7 +7,7 @@ import { RunningDnstest } from './running.ts';
 
 export type { DnstestConfig } from './config.ts';
 export type { DnstestHost } from './ports.ts';
-export type { DnstestDetail, ResolverEntry } from './status.ts';
+export type { DnstestDetail, ResolverEntry, ServeEntry } from './status.ts';
 
 export const dnstestModule: ModuleDefinition<DnstestConfig, DnstestHost, DnstestPreflightHost> = {
   name: 'dnstest',
@@ -17,4 +17,10 @@ export const dnstestModule: ModuleDefinition<DnstestConfig, DnstestHost, Dnstest
 };
 
 /** Keys that hold file names, for the supervisor to make absolute. */
-export const dnstestPaths: readonly string[] = ['state', 'ca', 'resolver.*.fallback_file'];
+export const dnstestPaths: readonly string[] = [
+  'state',
+  'ca',
+  'hash_key_file',
+  'serve.hash_key_file',
+  'resolver.*.fallback_file',
+];

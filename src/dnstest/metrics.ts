@@ -1,5 +1,5 @@
 /** Metrics of dnstest (pure). */
-import { type Metric, type MetricDefinition, measured } from '../core/metrics.ts';
+import { byLabel, histogram, type Metric, type MetricDefinition, measured } from '../core/metrics.ts';
 import type { DnstestDetail, ResolverEntry } from './status.ts';
 
 export const dnstestMetrics = {
@@ -17,6 +17,13 @@ export const dnstestMetrics = {
     unit: 'seconds',
     labels: ['resolver'],
   },
+  answers: {
+    name: 'netsteward_dnstest_right_answer_duration_seconds',
+    help: 'How long right answers of the resolver took.',
+    type: 'histogram',
+    unit: 'seconds',
+    labels: ['resolver'],
+  },
   checks: {
     name: 'netsteward_dnstest_checks_total',
     help: 'Checks of the resolver.',
@@ -31,9 +38,16 @@ export const dnstestMetrics = {
     unit: 'checks',
     labels: ['resolver', 'kind'],
   },
+  served: {
+    name: 'netsteward_dnstest_served_queries_total',
+    help: 'Messages to the server of the test zone, by transport of the answer; silent for those without one.',
+    type: 'counter',
+    unit: 'messages',
+    labels: ['outcome'],
+  },
 } as const satisfies Record<string, MetricDefinition>;
 
-export function metricsOf({ resolvers }: DnstestDetail): readonly Metric[] {
+export function metricsOf({ resolvers, bounds, serve }: DnstestDetail): readonly Metric[] {
   const each = (value: (entry: ResolverEntry) => number | null) =>
     resolvers.flatMap((entry) => {
       const found = value(entry);
@@ -51,10 +65,19 @@ export function metricsOf({ resolvers }: DnstestDetail): readonly Metric[] {
       dnstestMetrics.latency,
       each(({ latency }) => (latency === null ? null : latency / 1000)),
     ),
+    histogram(
+      dnstestMetrics.answers,
+      bounds.map((bound) => bound / 1000),
+      resolvers.map(({ resolver, histogram: counts, sum }) => ({ labels: { resolver }, counts, sum: sum / 1000 })),
+    ),
     measured(
       dnstestMetrics.checks,
       each(({ checks }) => checks),
     ),
     measured(dnstestMetrics.failures, failures),
+    measured(
+      dnstestMetrics.served,
+      serve === null ? [] : byLabel('outcome', { ...serve.answered, silent: serve.silent }),
+    ),
   ];
 }

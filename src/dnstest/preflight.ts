@@ -1,7 +1,11 @@
 /** What `netsteward check --host` says of dnstest: the programs that guard and cures need, their units and files. */
+import { NetstewardError } from '../core/errors.ts';
 import type { Finding } from '../core/module.ts';
 import type { Commands, Files } from '../system/ports.ts';
 import { curesOf, type DnstestConfig } from './config.ts';
+import { readKeyFile } from './key-file.ts';
+import { isWildcard, wildcardText } from './serve-binding.ts';
+import { bindingsOf } from './serve-config.ts';
 
 export interface DnstestPreflightHost {
   readonly commands: Commands;
@@ -20,10 +24,23 @@ export async function preflight(config: DnstestConfig, host: DnstestPreflightHos
     const remedy = 'Install fping (Debian: apt install fping), or name dnstest.guard.tcp instead.';
     findings.push({ severity: 'error', text: 'fping cannot be run: its hosts guard nothing', remedy });
   }
-  if (config.control === undefined) {
+  if (config.resolver.length > 0 && config.control === undefined) {
     const remedy = 'Name its address in dnstest.control.';
     const text = 'without the zone’s own server, a test zone that is down counts against every resolver';
     findings.push({ severity: 'warning', text, remedy });
+  }
+  for (const file of [config.hash_key_file, config.serve?.hash_key_file]) {
+    if (file === undefined) continue;
+    try {
+      await readKeyFile(file, host.files);
+    } catch (error) {
+      const remedy = (error instanceof NetstewardError ? error.remedy : undefined) ?? 'See that it can be read.';
+      findings.push({ severity: 'error', text: error instanceof Error ? error.message : String(error), remedy });
+    }
+  }
+  for (const { address } of config.serve === undefined ? [] : bindingsOf(config.serve)) {
+    const remedy = 'Name each address in dnstest.serve.bind.';
+    if (isWildcard(address)) findings.push({ severity: 'warning', text: `${address}: ${wildcardText}`, remedy });
   }
   if (!(await host.files.writable(config.state))) {
     const remedy = 'Make its folder, writable for the user that netsteward runs as, or name another file.';
@@ -48,6 +65,7 @@ export async function preflight(config: DnstestConfig, host: DnstestPreflightHos
     }
   }
   const cures = config.resolver.reduce((sum, resolver) => sum + curesOf(resolver).length, 0);
-  findings.push({ severity: 'ok', text: `${config.resolver.length} resolver(s) to watch, ${cures} cure(s)` });
+  const serves = config.serve === undefined ? '' : `, a server at ${config.serve.bind.join(', ')}`;
+  findings.push({ severity: 'ok', text: `${config.resolver.length} resolver(s) to watch, ${cures} cure(s)${serves}` });
   return findings;
 }

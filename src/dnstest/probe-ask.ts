@@ -13,6 +13,8 @@ export interface ServerRequest {
   readonly mixedCase: boolean;
   /** Milliseconds for all of it. */
   readonly timeout: number;
+  /** Called when a question that had to wait in line is asked (DnsQuestion). */
+  readonly begun?: () => void;
 }
 
 export interface AskPorts {
@@ -57,6 +59,7 @@ async function askOnce(
   const question = {
     bytes,
     refuses: (answer: Uint8Array) => whyNoAnswer(bytes, answer, request.mixedCase),
+    ...(request.begun === undefined ? {} : { begun: request.begun }),
   };
   const left = (): number => Math.max(1, end - clock.monotonic());
   const over = await dns.exchange(server, { ...question, timeout: left() }, signal);

@@ -36,11 +36,24 @@ export interface ProberOptions {
   readonly control?: DnsServer | undefined;
 }
 
+/** Milliseconds that a question may take; `last`: nothing is asked after it. */
+type Left = (last?: boolean) => number;
+
 /** Names whose address is known when it comes for another one. */
 const remembered = 50;
 
 /** Milliseconds that the zone's own server has at least: one that is given too little time makes a broken resolver look well. */
 const controlTimeout = 5000;
+
+/** Milliseconds for one question, where nothing else is said. */
+const serverTimeout = 5000;
+/** libc's own limits are 10 s for one server (resolv.conf(5): 5 s, twice), and what is cut off goes on behind our back. */
+const libcTimeout = 30_000;
+
+/** `named`: what somebody has chosen, for servers. Milliseconds. */
+export function questionTimeout({ kind }: ResolverChoice, named = serverTimeout): number {
+  return kind === 'system' ? libcTimeout : named;
+}
 
 /** A check at a time: the next one may begin when the one before has resolved. */
 export class Prober {
@@ -59,14 +72,22 @@ export class Prober {
     return this.#options.resolver.label;
   }
 
-  /** Rejects with the signal's reason when it aborts, and with NetstewardError `dnstest-name`. */
-  async check(signal: AbortSignal): Promise<CheckResult> {
+  /**
+   * `within`: milliseconds for all of its questions together. Rejects with the signal's reason when it aborts, and with
+   * NetstewardError `dnstest-name`.
+   */
+  async check(signal: AbortSignal, within = Number.POSITIVE_INFINITY): Promise<CheckResult> {
     const { clock } = this.#ports;
     const { slow, any = false, family } = this.#options;
     const drawn = this.#draw();
     const at = clock.monotonic();
-    const answer = await this.#ask(drawn.name, false, signal);
-    const elapsed = clock.monotonic() - at;
+    const left = this.#leftOf(at + within);
+    // The time that it waits in line behind questions to other resolvers is not the resolver's.
+    let begun: number | undefined;
+    const answer = await this.#ask(drawn.name, false, left(), signal, () => {
+      begun ??= clock.monotonic();
+    });
+    const elapsed = clock.monotonic() - (begun ?? at);
     let evidence: Evidence = {
       ...drawn,
       family,
@@ -78,7 +99,7 @@ export class Prober {
       can: this.#secondQuestions(),
     };
     for (let next = nextQuestion(evidence); next !== undefined; next = nextQuestion(evidence)) {
-      evidence = { ...evidence, ...(await this.#second(next, drawn, signal)) };
+      evidence = { ...evidence, ...(await this.#second(next, drawn, left, signal)) };
     }
     this.#remember(drawn);
     return { at, elapsed, name: drawn.name, failure: judge(evidence), control: judgeControl(evidence) };
@@ -98,29 +119,48 @@ export class Prober {
     ];
   }
 
-  async #second(question: SecondQuestion, { name }: DrawnName, signal: AbortSignal): Promise<Partial<Evidence>> {
-    if (question === 'unchecked') return { unchecked: await this.#ask(name, true, signal) };
-    if (question === 'control') return { control: await this.#askControl(name, signal) };
-    const other = this.#draw();
-    return { another: { ...other, answer: await this.#ask(other.name, false, signal) } };
+  /** What a question to the resolver may take: half of what is left until `end`, where the zone's own server is still to be asked. */
+  #leftOf(end: number): Left {
+    const { clock } = this.#ports;
+    const { control } = this.#options;
+    return (last = control === undefined) => Math.max(1, (end - clock.monotonic()) / (last ? 1 : 2));
   }
 
-  async #ask(name: string, unchecked: boolean, signal: AbortSignal): Promise<ProbeAnswer> {
-    const { resolver, family, timeout, mixedCase = false } = this.#options;
+  async #second(
+    question: SecondQuestion,
+    { name }: DrawnName,
+    left: Left,
+    signal: AbortSignal,
+  ): Promise<Partial<Evidence>> {
+    if (question === 'unchecked') return { unchecked: await this.#ask(name, true, left(), signal) };
+    if (question === 'control') return { control: await this.#askControl(name, left(true), signal) };
+    const other = this.#draw();
+    return { another: { ...other, answer: await this.#ask(other.name, false, left(), signal) } };
+  }
+
+  async #ask(
+    name: string,
+    unchecked: boolean,
+    limit: number,
+    signal: AbortSignal,
+    begun: () => void = () => {},
+  ): Promise<ProbeAnswer> {
+    const { resolver, family, mixedCase = false } = this.#options;
     const { clock, libc } = this.#ports;
+    const timeout = Math.min(this.#options.timeout, limit);
     if (resolver.kind === 'server') {
-      const request = { name, family, recursion: true, unchecked, mixedCase, timeout };
+      const request = { name, family, recursion: true, unchecked, mixedCase, timeout, begun };
       return askServer(this.#ports, resolver.server, request, signal);
     }
-    const begun = clock.monotonic();
+    const from = clock.monotonic();
     const outcome = await libc.lookup(name, family, timeout, signal);
-    return readLookup(outcome, clock.monotonic() - begun);
+    return readLookup(outcome, clock.monotonic() - from);
   }
 
-  async #askControl(name: string, signal: AbortSignal): Promise<ProbeAnswer> {
+  async #askControl(name: string, limit: number, signal: AbortSignal): Promise<ProbeAnswer> {
     const { control, family, timeout } = this.#options;
     if (control === undefined) throw new Error('the zone’s own server is not known');
-    const patience = Math.max(timeout, controlTimeout);
+    const patience = Math.min(Math.max(timeout, controlTimeout), limit);
     const request = { name, family, recursion: false, unchecked: false, mixedCase: false, timeout: patience };
     return askServer(this.#ports, control, request, signal);
   }

@@ -19,7 +19,10 @@ import {
 
 export interface ResolverWatchOptions {
   readonly label: string;
-  readonly settings: Omit<WatchSettings, 'cures'>;
+  readonly settings: Omit<WatchSettings, 'cures'> & {
+    /** Milliseconds of `share` that are kept for asking the guard. */
+    readonly guard?: number;
+  };
   readonly cures: readonly Cure[];
   /** Where an earlier process left off. */
   readonly state?: WatchState;
@@ -27,9 +30,12 @@ export interface ResolverWatchOptions {
 
 export interface ResolverWatchPorts extends CurePorts {
   readonly clock: Clock;
-  readonly check: (signal: AbortSignal) => Promise<CheckResult>;
+  /** `within`: milliseconds for all of its questions; undefined: as long as they take. */
+  readonly check: (signal: AbortSignal, within?: number) => Promise<CheckResult>;
   /** Asked only after a failed check that does not prove by itself that the network is up. */
-  readonly network: (signal: AbortSignal) => Promise<NetworkState>;
+  readonly network: (signal: AbortSignal, within?: number) => Promise<NetworkState>;
+  /** Hears of each check. */
+  readonly checked?: (result: CheckResult) => void;
   /** Something that people want to know of. */
   readonly tell: (kind: HappeningKind, text: string) => void;
   /** After each step: the state is a new one. */
@@ -39,7 +45,7 @@ export interface ResolverWatchPorts extends CurePorts {
 export class ResolverWatch {
   readonly label: string;
   readonly cures: readonly Cure[];
-  readonly #settings: WatchSettings;
+  readonly #settings: WatchSettings & { readonly guard?: number };
   readonly #ports: ResolverWatchPorts;
   #state: WatchState;
   #tally = emptyTally;
@@ -99,13 +105,16 @@ export class ResolverWatch {
   }
 
   async #check(signal: AbortSignal): Promise<Decision> {
-    const { clock, check, tell } = this.#ports;
-    const result = await check(signal);
+    const { clock, check, tell, checked } = this.#ports;
+    const { share, guard = 0 } = this.#settings;
+    const begun = clock.monotonic();
+    const result = await check(signal, share === undefined ? undefined : share - guard);
     this.#last = result;
     this.#tally = counted(this.#tally, result);
-    const verdict = await this.#verdict(result, signal);
+    checked?.(result);
+    const verdict = await this.#verdict(result, share === undefined ? undefined : begun + share, signal);
     const before = this.#state;
-    const decision = afterCheck(before, verdict, clock.monotonic(), this.#settings);
+    const decision = afterCheck(before, verdict, clock.monotonic(), this.#settings, begun);
     this.#state = decision.state;
     if (verdict.kind === 'excused' && before.excused?.cause !== verdict.cause) tell('excused', verdict.text);
     this.#tellEvent(decision, before);
@@ -113,12 +122,13 @@ export class ResolverWatch {
     return decision;
   }
 
-  async #verdict(result: CheckResult, signal: AbortSignal): Promise<Verdict> {
+  async #verdict(result: CheckResult, end: number | undefined, signal: AbortSignal): Promise<Verdict> {
     const verdict = firstVerdict(result);
     if (verdict.kind !== 'ask') return verdict;
     const bad: Verdict = { kind: 'bad', failure: verdict.failure };
     if (provesNetwork(result)) return bad;
-    const network = await this.#ports.network(signal);
+    const { network: ask, clock } = this.#ports;
+    const network = await ask(signal, end === undefined ? undefined : Math.max(1, end - clock.monotonic()));
     return network.up ? bad : { kind: 'excused', cause: 'network', text: network.reason };
   }
 

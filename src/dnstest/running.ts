@@ -2,8 +2,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ModuleHealth, RunningModule, StopReason } from '../core/module.ts';
 import type { DnstestConfig } from './config.ts';
+import { withKeys } from './key-file.ts';
 import { foot, type Ladder } from './ladder.ts';
 import type { DnstestHost } from './ports.ts';
+import { resolverWords } from './resolver-words.ts';
+import { Serving } from './serving.ts';
 import { dnstestDetail, type ResolverPhase } from './status.ts';
 import { WatchStore } from './watch-store.ts';
 import { watchedResolvers } from './watched.ts';
@@ -23,30 +26,54 @@ export class RunningDnstest implements RunningModule<DnstestConfig> {
   readonly done: Promise<void>;
   readonly #host: DnstestHost;
   #engaged: Engaged;
+  readonly #serving: Serving;
   #stopping: Promise<void> | undefined;
   #settle: { resolve: () => void; reject: (reason: unknown) => void } = { resolve: () => {}, reject: () => {} };
 
-  private constructor(host: DnstestHost, engaged: Engaged) {
+  private constructor(host: DnstestHost, engaged: Engaged, serving: Serving) {
     this.#host = host;
+    this.#serving = serving;
     this.#engaged = engaged;
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
     // The supervisor looks at it; without it a crash must not end the process before stop() has cleaned up.
     this.done.catch(() => {});
+    serving.failed((error) => this.#settle.reject(error));
     this.#begin(engaged);
   }
 
-  /** Rejects with NetstewardError `state-file-*`, `watch-state-foreign`; nothing is left behind then. */
+  /**
+   * Rejects with NetstewardError `state-file-*`, `watch-state-foreign`, `dnstest-key`, `dnstest-key-file`, `dns-not-bound`;
+   * nothing is left behind then.
+   */
   static async start(config: DnstestConfig, host: DnstestHost, signal: AbortSignal): Promise<RunningDnstest> {
     signal.throwIfAborted();
-    return new RunningDnstest(host, engage(config, host, undefined));
+    const ready = await withKeys(config, host.files);
+    const engaged = engage(ready, host, undefined);
+    const serving = new Serving(host);
+    try {
+      await serving.change(ready);
+      signal.throwIfAborted();
+    } catch (error) {
+      await serving.stop();
+      await disengage(engaged);
+      throw error;
+    }
+    return new RunningDnstest(host, engaged, serving);
   }
 
   /** What was known of resolvers that are watched on is kept: a reload does not begin with the first cure again. */
   async reload(next: DnstestConfig): Promise<void> {
+    const ready = await withKeys(next, this.#host.files);
     const before = this.#engaged;
-    const engaged = engage(next, this.#host, before);
+    const engaged = engage(ready, this.#host, before);
+    try {
+      await this.#serving.change(ready);
+    } catch (error) {
+      await disengage(engaged);
+      throw error;
+    }
     this.#engaged = engaged;
     const kept = new Set(next.resolver.flatMap(({ fallback_file: file }) => file ?? []));
     before.abort.abort(new Error('the watch was stopped'));
@@ -55,21 +82,31 @@ export class RunningDnstest implements RunningModule<DnstestConfig> {
     await disengage(before);
     // Stopped meanwhile.
     if (this.#stopping === undefined) this.#begin(engaged);
+    else await disengage(engaged);
   }
 
   health(): ModuleHealth {
     const { config, watches } = this.#engaged;
-    const detail = dnstestDetail(config.name, watches.all, watches.history, this.#host.clock);
+    const detail = dnstestDetail(config.name, this.#serving.entry, watches.all, watches.history, this.#host.clock);
     const count = (phase: ResolverPhase): number => detail.resolvers.filter((one) => one.phase === phase).length;
     const parts = (['well', 'doubtful', 'failing', 'not judged', 'unknown'] as const)
       .filter((phase) => count(phase) > 0)
       .map((phase) => `${count(phase)} ${phase}`);
-    return { ready: true, summary: `resolvers: ${parts.join(', ')}`, warnings: watches.warnings, detail };
+    const resolvers = parts.length === 0 ? [] : [`resolvers: ${parts.join(', ')}`];
+    const { entry } = this.#serving;
+    const serves = entry === null ? [] : [`serves at ${entry.at.join(', ')}`];
+    return { ready: true, summary: [...resolvers, ...serves].join('; '), warnings: watches.warnings, detail };
   }
 
   stop(_reason: StopReason): Promise<void> {
-    this.#stopping ??= disengage(this.#engaged).then(() => this.#settle.resolve());
+    this.#stopping ??= this.#end();
     return this.#stopping;
+  }
+
+  async #end(): Promise<void> {
+    await Promise.all([disengage(this.#engaged), this.#serving.stop()]);
+    this.#host.speaker?.say([], 0);
+    this.#settle.resolve();
   }
 
   #begin(engaged: Engaged): void {
@@ -94,12 +131,18 @@ function engage(config: DnstestConfig, host: DnstestHost, before: Engaged | unde
       store,
       ladders: (label) => ladderOf(label, watched, before) ?? store.ladder(label, config.longest_rest),
       history: before?.watches.history ?? store.history(),
+      changed: () => host.speaker?.say(resolverWords(watches.all), holdsFor(config)),
     });
     return { config, watches, store, abort: new AbortController(), ended: Promise.resolve() };
   } catch (error) {
     store.close();
     throw error;
   }
+}
+
+/** Milliseconds that a word on resolvers holds: until the next one, a failure in between included. */
+function holdsFor({ interval, timeout }: DnstestConfig): number {
+  return 2 * (interval + timeout) + 60_000;
 }
 
 /** A resolver with other cures than before begins with the first of them: whoever wrote them wants to see them tried. */

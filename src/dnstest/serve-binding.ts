@@ -8,6 +8,13 @@ export interface BindingText {
   readonly port: number;
 }
 
+/** Whether it is all addresses of the machine, numeric. */
+export const isWildcard = (address: string): boolean => /^(?:::|0\.0\.0\.0|::ffff:0\.0\.0\.0)$/i.test(address);
+
+/** What is told at the start of one who serves at all addresses. Node cannot set IP_PKTINFO (ip(7)), which would mend it. */
+export const wildcardText =
+  'serving at all addresses: over UDP, answers leave from the address that the route has, and a resolver that asked another one drops them; name each address instead';
+
 const usualPort = 53;
 
 /** `HOST`, `HOST:PORT`, `:PORT`, `[IPv6]:PORT`, an IPv6 address alone. Throws NetstewardError `usage`. */

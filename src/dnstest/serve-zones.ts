@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { Address4, Address6 } from 'ip-address';
 import { NetstewardError } from '../core/errors.ts';
 import type { ServedZone } from './answer.ts';
+import { isWildcard } from './serve-binding.ts';
 import type { AddressBytes, ZoneServer } from './zone.ts';
 
 /** `bindings`: numeric addresses. Throws NetstewardError `usage`. */
@@ -18,7 +19,7 @@ export function servedZones(
   }
   const named = servers.map(serverOf);
   // Whoever asks for the name server's address gets one that is true, if any: the hash of its name would lead nowhere.
-  const own = bindings.map(({ address }) => address).filter((address) => address !== '::' && address !== '0.0.0.0');
+  const own = bindings.map(({ address }) => address).filter((address) => !isWildcard(address));
   return zones.map((name) => ({
     name,
     servers:

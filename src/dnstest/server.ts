@@ -19,14 +19,19 @@ export interface ServerCounts {
 }
 
 export class ZoneServer {
-  readonly #answerer: Answerer;
-  readonly #listening: DnsListening[] = [];
+  readonly #listeners: DnsListeners;
+  readonly #settings: Omit<ZoneServerSettings, 'bindings'>;
+  #answerer: Answerer;
+  /** By the binding, in the order of the bindings. */
+  #listening: ReadonlyMap<string, DnsListening> = new Map();
   readonly #counts = { udp: 0, tcp: 0, silent: 0 };
   readonly #ended: Promise<never>;
   #fail: (error: Error) => void = () => {};
 
-  private constructor(answerer: Answerer) {
+  private constructor(listeners: DnsListeners, answerer: Answerer, settings: Omit<ZoneServerSettings, 'bindings'>) {
+    this.#listeners = listeners;
     this.#answerer = answerer;
+    this.#settings = settings;
     this.#ended = new Promise((_, reject) => {
       this.#fail = reject;
     });
@@ -36,19 +41,36 @@ export class ZoneServer {
 
   /** All bindings or none: rejects with NetstewardError `dns-not-bound`. */
   static async open(listeners: DnsListeners, answerer: Answerer, settings: ZoneServerSettings): Promise<ZoneServer> {
-    const server = new ZoneServer(answerer);
+    const server = new ZoneServer(listeners, answerer, settings);
+    await server.change(answerer, settings.bindings);
+    return server;
+  }
+
+  /**
+   * Other answers, and other bindings: those that stay miss no query. All or nothing: where it rejects (NetstewardError
+   * `dns-not-bound`), everything is as it was.
+   */
+  async change(answerer: Answerer, bindings: readonly DnsBinding[]): Promise<void> {
+    const before = this.#listening;
+    const after = new Map<string, DnsListening>();
     try {
-      for (const binding of settings.bindings) await server.#listen(listeners, binding, settings);
+      for (const binding of bindings) {
+        // Any free port is another one each time.
+        const key = binding.port === 0 ? `any ${after.size}` : `${binding.address} ${binding.port}`;
+        after.set(key, before.get(key) ?? (await this.#listen(binding)));
+      }
     } catch (error) {
-      await server.stop();
+      await closeAll([...after].filter(([key]) => !before.has(key)));
       throw error;
     }
-    return server;
+    this.#answerer = answerer;
+    this.#listening = after;
+    await closeAll([...before].filter(([key]) => !after.has(key)));
   }
 
   /** Where it listens, in the order of the bindings. */
   get local(): readonly string[] {
-    return this.#listening.map(({ local }) => local);
+    return [...this.#listening.values()].map(({ local }) => local);
   }
 
   get counts(): ServerCounts {
@@ -62,19 +84,23 @@ export class ZoneServer {
 
   /** Idempotent. */
   async stop(): Promise<void> {
-    await Promise.all(this.#listening.map((each) => each.close()));
+    await closeAll(this.#listening);
   }
 
-  async #listen(listeners: DnsListeners, binding: DnsBinding, { tcp, trace }: ZoneServerSettings): Promise<void> {
-    const answerer = this.#answerer;
+  #listen(binding: DnsBinding): Promise<DnsListening> {
+    const { tcp, trace } = this.#settings;
     const counts = this.#counts;
     const answer = (message: Uint8Array, transport: 'udp' | 'tcp'): Uint8Array | undefined => {
-      const said = answerer.answer(message, transport);
+      const said = this.#answerer.answer(message, transport);
       if (said === undefined) counts.silent++;
       else counts[transport]++;
       trace?.(message, said, transport);
       return said;
     };
-    this.#listening.push(await listeners.open(binding, { answer, failed: (error) => this.#fail(error) }, tcp));
+    return this.#listeners.open(binding, { answer, failed: (error) => this.#fail(error) }, tcp);
   }
+}
+
+async function closeAll(listening: Iterable<readonly [string, DnsListening]>): Promise<void> {
+  await Promise.all([...listening].map(([, each]) => each.close()));
 }

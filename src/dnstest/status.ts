@@ -22,6 +22,8 @@ export interface ResolverEntry {
   readonly checks: number;
   /** Right answers by `bounds`, with one more for those above all. */
   readonly histogram: readonly number[];
+  /** Milliseconds that right answers took, all together. */
+  readonly sum: number;
   readonly failures: Readonly<Record<string, number>>;
   readonly cures: readonly string[];
   /** How many of the cures were tried since it was calm. */
@@ -32,9 +34,21 @@ export interface ResolverEntry {
   readonly switched: readonly string[];
 }
 
+export interface ServeEntry {
+  readonly zones: readonly string[];
+  /** Where it listens. */
+  readonly at: readonly string[];
+  /** Queries that were answered, by transport, and messages that were not. */
+  readonly answered: Readonly<Record<'udp' | 'tcp', number>>;
+  readonly silent: number;
+}
+
 /** JSON values only. */
 export interface DnstestDetail {
-  readonly name: string;
+  /** What is asked for; null: there are no resolvers. */
+  readonly name: string | null;
+  /** The test zone's server; null: there is none here. */
+  readonly serve: ServeEntry | null;
   /** Upper bounds of the histogram's buckets, milliseconds. */
   readonly bounds: readonly number[];
   readonly resolvers: readonly ResolverEntry[];
@@ -43,7 +57,8 @@ export interface DnstestDetail {
 }
 
 export function dnstestDetail(
-  name: string,
+  name: string | undefined,
+  serve: ServeEntry | null,
   watches: readonly ResolverWatch[],
   history: readonly Happening[],
   clock: Clock,
@@ -61,6 +76,7 @@ export function dnstestDetail(
       latency: last === undefined ? null : Math.round(last.elapsed * 10) / 10,
       checks: tally.checks,
       histogram: tally.latency,
+      sum: Math.round(tally.sum * 10) / 10,
       failures: tally.failures,
       cures: cures.map(nameOf),
       tried: ladder.next,
@@ -68,7 +84,7 @@ export function dnstestDetail(
       switched,
     };
   });
-  return { name, bounds: latencyBounds, resolvers, history: history.slice(-mostShown) };
+  return { name: name ?? null, serve, bounds: latencyBounds, resolvers, history: history.slice(-mostShown) };
 }
 
 function phaseOf({ state: { failing, excused, rhythm }, last }: ResolverWatch): ResolverPhase {

@@ -8,10 +8,12 @@ export interface Tally {
   readonly checks: number;
   /** Right answers by `latencyBounds`, one element more than that. */
   readonly latency: readonly number[];
+  /** Milliseconds that right answers took, all together. */
+  readonly sum: number;
   readonly failures: Readonly<Partial<Record<FailureKind, number>>>;
 }
 
-export const emptyTally: Tally = { checks: 0, latency: latencyBounds.map(() => 0).concat(0), failures: {} };
+export const emptyTally: Tally = { checks: 0, latency: latencyBounds.map(() => 0).concat(0), sum: 0, failures: {} };
 
 export function counted(tally: Tally, { elapsed, failure }: CheckResult): Tally {
   const checks = tally.checks + 1;
@@ -21,5 +23,6 @@ export function counted(tally: Tally, { elapsed, failure }: CheckResult): Tally 
   }
   const found = latencyBounds.findIndex((bound) => elapsed <= bound);
   const bucket = found < 0 ? latencyBounds.length : found;
-  return { ...tally, checks, latency: tally.latency.map((count, index) => (index === bucket ? count + 1 : count)) };
+  const latency = tally.latency.map((count, index) => (index === bucket ? count + 1 : count));
+  return { ...tally, checks, latency, sum: tally.sum + elapsed };
 }

@@ -1,6 +1,6 @@
 /** The watchdog of one resolver: from what a check came to, to what is done next (pure). */
-import type { CheckFailure, CheckResult } from './check-result.ts';
-import { type Continuous, type FailedHow, type Rhythm, steady, step } from './continuous.ts';
+import { blameOf, type CheckFailure, type CheckResult } from './check-result.ts';
+import { type CheckTimes, type Continuous, type FailedHow, type Rhythm, steady, step } from './continuous.ts';
 import { foot, type Ladder, type Patience, turn, well } from './ladder.ts';
 
 export interface WatchSettings extends Rhythm, Patience {
@@ -62,8 +62,14 @@ export const newWatch: WatchState = {
   trying: undefined,
 };
 
-/** After a check that ended at `now`. */
-export function afterCheck(state: WatchState, verdict: Verdict, now: number, settings: WatchSettings): Decision {
+/** After a check that was begun at `begun` and ended at `now`. */
+export function afterCheck(
+  state: WatchState,
+  verdict: Verdict,
+  now: number,
+  settings: WatchSettings,
+  begun: number = now,
+): Decision {
   const before = { ...state, trying: undefined };
   if (verdict.kind === 'excused') {
     const downAt = verdict.cause === 'local' ? before.downAt : now;
@@ -78,14 +84,14 @@ export function afterCheck(state: WatchState, verdict: Verdict, now: number, set
   const goodInARow = good ? before.goodInARow + 1 : 0;
   const ladder = good ? well(before.ladder, now) : before.ladder;
   const next: WatchState = { ...before, excused: undefined, downAt: good ? undefined : downAt, goodInARow, ladder };
-  if (verdict.kind === 'bad') return afterBad(next, verdict.failure, now, settings);
+  if (verdict.kind === 'bad') return afterBad(next, verdict.failure, { begun, now }, settings);
   if (next.failing !== undefined) {
     // The check that verifies a cure, or one during a rest: a relapse goes on in the ladder where it is.
     const event = state.trying === undefined ? 'recovered' : 'cured';
     const mended = { ...next, failing: undefined, rhythm: steady };
     return { state: mended, event, next: { kind: 'check', at: now + settings.interval } };
   }
-  const { state: rhythm, next: due } = step(next.rhythm, true, now, settings);
+  const { state: rhythm, next: due } = step(next.rhythm, true, { begun, now }, settings);
   if ('failed' in due) throw new Error('a good check is no failure');
   return { state: { ...next, rhythm }, event: undefined, next: { kind: 'check', at: due.checkAt } };
 }
@@ -95,10 +101,11 @@ export function afterCure(state: WatchState, index: number, now: number, settle:
   return { state: { ...state, trying: index }, event: undefined, next: { kind: 'check', at: now + settle } };
 }
 
-function afterBad(state: WatchState, failure: CheckFailure, now: number, settings: WatchSettings): Decision {
+function afterBad(state: WatchState, failure: CheckFailure, at: CheckTimes, settings: WatchSettings): Decision {
   const { failing } = state;
+  const { now } = at;
   if (failing !== undefined) return act({ ...state, failing: { ...failing, failure } }, undefined, now, settings);
-  const { state: rhythm, next } = step(state.rhythm, false, now, settings);
+  const { state: rhythm, next } = step(state.rhythm, false, at, settings);
   if ('checkAt' in next) {
     return { state: { ...state, rhythm }, event: undefined, next: { kind: 'check', at: next.checkAt } };
   }
@@ -125,18 +132,14 @@ function afterNothing(
 }
 
 /** What a check says, as far as it can be told without asking the guard; `ask`: only if the network is up. */
-export function firstVerdict({
-  failure,
-  control,
-}: CheckResult): Verdict | { readonly kind: 'ask'; readonly failure: CheckFailure } {
+export function firstVerdict(result: CheckResult): Verdict | { readonly kind: 'ask'; readonly failure: CheckFailure } {
+  const { failure } = result;
   if (failure === undefined) return { kind: 'good' };
-  if (failure.kind === 'local') return { kind: 'excused', cause: 'local', text: failure.text };
-  if (control === 'failed') {
-    return {
-      kind: 'excused',
-      cause: 'zone',
-      text: `the zone’s own server does not give the right answer either (${failure.text})`,
-    };
+  const blame = blameOf(result);
+  if (blame === 'local') return { kind: 'excused', cause: 'local', text: failure.text };
+  if (blame === 'zone') {
+    const text = `the zone’s own server does not give the right answer either (${failure.text})`;
+    return { kind: 'excused', cause: 'zone', text };
   }
   return { kind: 'ask', failure };
 }

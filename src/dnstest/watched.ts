@@ -1,16 +1,14 @@
 /** From the configuration to resolvers under watch, each with its prober, guard and cures. */
 import { curesOf, type DnstestConfig, labelOf, type ResolverConfig } from './config.ts';
-import { networkState } from './guard.ts';
+import { shareOf } from './continuous.ts';
+import { guardTime, networkState } from './guard.ts';
 import { readHostPort } from './host-port.ts';
 import { NameHash } from './name-hash.ts';
 import { readNameTemplate } from './name-template.ts';
 import type { DnsWatchPorts } from './ports.ts';
-import { Prober, type ProberOptions } from './prober.ts';
+import { Prober, type ProberOptions, questionTimeout } from './prober.ts';
 import { type ResolverChoice, readResolver } from './transport-address.ts';
 import type { Watched } from './watches.ts';
-
-/** libc's own limits are 10 s for one server (resolv.conf(5)), and what is cut off goes on in a thread of its own. */
-const libcTimeout = 30_000;
 
 /** `config` is what parse() gave; anything else throws. */
 export function watchedResolvers(config: DnstestConfig, ports: DnsWatchPorts): readonly Watched[] {
@@ -24,23 +22,25 @@ function watchedResolver(config: DnstestConfig, resolver: ResolverConfig, ports:
   const { uplink, ping, tcp, timeout: guardTimeout } = config.guard;
   const guard = { uplink, ping, tcp: tcp.flatMap((text) => readHostPort(text) ?? []), timeout: guardTimeout };
   const { commands, switches } = ports;
+  const cures = curesOf(resolver);
+  const share = shareOf(config, cures.length);
   return {
     label: labelOf(address),
-    settings: { interval, retries, timeout, rest, longestRest, calm, grace },
-    cures: curesOf(resolver),
+    settings: { interval, retries, timeout, share, guard: guardTime(guard, share), rest, longestRest, calm, grace },
+    cures,
     ports: {
       commands,
       switches,
-      check: (signal) => prober.check(signal),
+      check: (signal, within) => prober.check(signal, within),
       checkOther: (other, signal) => new Prober(proberOptions(config, other), ports).check(signal),
-      network: (signal) => networkState(guard, ports, signal),
+      network: (signal, within) => networkState(guard, ports, signal, within),
     },
   };
 }
 
 function proberOptions(config: DnstestConfig, address: string): ProberOptions {
   const choice = choiceOf(address);
-  const name = readNameTemplate(config.name);
+  const name = readNameTemplate(config.name ?? '');
   if (name.problem !== undefined) throw new Error(name.problem);
   return {
     resolver: choice,
@@ -50,7 +50,7 @@ function proberOptions(config: DnstestConfig, address: string): ProberOptions {
     oldHashes: config.old_keys.map((key) => new NameHash(key)),
     any: config.any,
     mixedCase: config.mixed_case,
-    timeout: choice.kind === 'system' ? libcTimeout : config.check_timeout,
+    timeout: questionTimeout(choice, config.check_timeout),
     slow: config.slow,
     control: controlOf(config.control),
   };

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Logger, LogLevel } from '../core/log.ts';
 import { type ActiveWarning, WarningBoard, type WarningCode } from '../core/warnings.ts';
+import type { CheckResult } from './check-result.ts';
 import { nameOf } from './cures.ts';
 import { type Happening, type HappeningKind, remember } from './history.ts';
 import type { Ladder } from './ladder.ts';
@@ -12,7 +13,7 @@ import { type Excuse, newWatch } from './watchdog.ts';
 
 /** One resolver, and the ports that are its own. */
 export interface Watched extends Omit<ResolverWatchOptions, 'state'> {
-  readonly ports: Omit<ResolverWatchPorts, 'tell' | 'changed' | 'clock'>;
+  readonly ports: Omit<ResolverWatchPorts, 'tell' | 'changed' | 'checked' | 'clock'>;
 }
 
 export interface WatchesOptions {
@@ -24,6 +25,8 @@ export interface WatchesOptions {
   /** How far up the ladder a resolver is that was watched before, by label. */
   readonly ladders: (label: string) => Ladder;
   readonly history?: readonly Happening[];
+  /** Called after each step of a resolver. */
+  readonly changed?: () => void;
 }
 
 const levels: Readonly<Record<HappeningKind, LogLevel>> = {
@@ -64,6 +67,7 @@ export class Watches {
           {
             ...ports,
             clock,
+            checked: (result) => this.#checked(one.label, result),
             tell: (kind, text) => this.#tell(one.label, kind, text),
             changed: () => this.#changed(),
           },
@@ -94,6 +98,19 @@ export class Watches {
     );
   }
 
+  /** The line that the history counts (src/supervisor/events-feed.ts). */
+  #checked(resolver: string, { name, elapsed, failure }: CheckResult): void {
+    const ms = Math.round(elapsed * 10) / 10;
+    const outcome = failure?.kind ?? 'ok';
+    this.#options.log.debug('resolver-checked', {
+      resolver,
+      outcome,
+      ms,
+      name,
+      ...(failure === undefined ? {} : { text: failure.text }),
+    });
+  }
+
   #tell(resolver: string, kind: HappeningKind, text: string): void {
     const { clock, log } = this.#options;
     log[levels[kind]](`resolver-${kind}`, { resolver, text });
@@ -105,6 +122,7 @@ export class Watches {
   #changed(): void {
     this.#warn();
     this.#save();
+    this.#options.changed?.();
   }
 
   #warn(): void {

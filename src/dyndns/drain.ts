@@ -5,8 +5,8 @@ import { type Clock, sleep } from '../core/clock.ts';
 const patience = 2000;
 const pause = 10;
 
-/** Resolves when `idleFor` is above 0 (nothing is left to do), at the latest after two seconds. The socket is closed already. */
-export async function drained(server: { readonly idleFor: number }, clock: Clock): Promise<void> {
+/** Resolves when nothing is left to do, at the latest after two seconds. It gets no more packets. */
+export async function drained(server: { readonly busy: boolean }, clock: Clock): Promise<void> {
   const end = clock.monotonic() + patience;
-  while (server.idleFor === 0 && clock.monotonic() < end) await sleep(clock, pause);
+  while (server.busy && clock.monotonic() < end) await sleep(clock, pause);
 }

@@ -1,7 +1,7 @@
 /** What dyndns needs of the system. */
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
-import type { NameServer, ZoneFiles } from '../system/dyndns-ports.ts';
+import type { CommitSync, NameServer, ZoneFiles } from '../system/dyndns-ports.ts';
 import type { Commands, Store } from '../system/ports.ts';
 
 export interface DyndnsPorts {
@@ -9,6 +9,7 @@ export interface DyndnsPorts {
   readonly log: Logger;
   readonly zones: ZoneFiles;
   readonly store: Store;
+  readonly commitSync: CommitSync;
   readonly commands: Commands;
   readonly nameServer: NameServer;
 }

@@ -1,4 +1,4 @@
-/** What `netsteward check --host` says of dyndns: each zone file, and whether it can be replaced. */
+/** What `netsteward check --host` says of dyndns: each zone file, whether it can be replaced, and room for packets. */
 import { describeError } from '../core/errors.ts';
 import type { Finding } from '../core/module.ts';
 import type { ZoneFiles } from '../system/dyndns-ports.ts';
@@ -38,5 +38,31 @@ export async function preflight(config: DyndnsConfig, host: DyndnsPreflightHost)
     const remedy = 'Make its folder, writable for the user that netsteward runs as, or name another file.';
     findings.push({ severity: 'error', text: `${config.state} cannot be written`, remedy });
   }
-  return findings;
+  return [...findings, ...(await receiveBuffer(host.files))];
+}
+
+/** What the socket asks for; the kernel gives no more than this setting (socket(7)). */
+const wantedBuffer = 4 * 1024 * 1024;
+const setting = 'net.core.rmem_max';
+/** 30 000 packets a second, each of which counts as 384 bytes (its memory in the kernel, struct sk_buff and all). */
+const bytesPerMillisecond = 30 * 384;
+
+async function receiveBuffer(files: Files): Promise<Finding[]> {
+  let most: number;
+  try {
+    most = Number((await files.read(`/proc/sys/${setting.replaceAll('.', '/')}`)).toString('latin1').trim());
+  } catch {
+    // A container may not see it.
+    return [];
+  }
+  if (!Number.isInteger(most) || most <= 0) return [];
+  if (most >= wantedBuffer) return [{ severity: 'ok', text: `${setting} is ${most}` }];
+  const held = Math.round(most / bytesPerMillisecond);
+  return [
+    {
+      severity: 'warning',
+      text: `${setting} is ${most}: the socket holds some ${held} ms of a flood of 30 000 packets a second`,
+      remedy: `Set ${setting} = ${wantedBuffer} in /etc/sysctl.d; the socket unit's ReceiveBuffer= needs no such setting.`,
+    },
+  ];
 }

@@ -54,6 +54,11 @@ export class Publisher {
     return this.#pending === undefined && this.#running === undefined;
   }
 
+  /** Whether the command, or the question after it, is on its way. */
+  get running(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Why the last run failed; undefined when it did not. */
   get lastError(): string | undefined {
     return this.#lastError;

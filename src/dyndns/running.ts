@@ -3,6 +3,7 @@ import type { ModuleHealth, RunningModule, StopReason } from '../core/module.ts'
 import { WarningBoard } from '../core/warnings.ts';
 import type { UdpSocket, UdpSockets } from '../system/dyndns-ports.ts';
 import { type DyndnsConfig, policiesOf, readBind } from './config.ts';
+import { drained } from './drain.ts';
 import type { DyndnsPorts } from './ports.ts';
 import { DyndnsServer, type ServerSettings } from './server.ts';
 import { dyndnsDetail } from './status.ts';
@@ -55,6 +56,8 @@ export class RunningDyndns implements RunningModule<DyndnsConfig> {
   }
 
   async reload(next: DyndnsConfig): Promise<void> {
+    // Its update command does not run beside that of the new one; if it takes too long, the rest is in the state.
+    await drained(this.#server, this.#host.clock);
     // Both may be open for a moment: they share the state file, and lock the zones.
     const server = await DyndnsServer.open(this.#host, settingsOf(next));
     if (next.bind !== this.#config.bind) {
@@ -70,6 +73,8 @@ export class RunningDyndns implements RunningModule<DyndnsConfig> {
     const before = this.#server;
     this.#server = server;
     this.#config = next;
+    // Packets that it got while the new one was opened.
+    await drained(before, this.#host.clock);
     await before.stop();
   }
 
@@ -98,6 +103,7 @@ export class RunningDyndns implements RunningModule<DyndnsConfig> {
   stop(_reason: StopReason): Promise<void> {
     this.#stopping ??= (async () => {
       await this.#socket?.close();
+      if (this.#socket !== undefined) await drained(this.#server, this.#host.clock);
       await this.#server.stop();
       this.#settle.resolve();
     })();

@@ -1,4 +1,5 @@
 /** The update server: datagrams in, accepted updates out to the zone files and to the update commands. */
+import type { Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import { type Accepted, type Candidate, checkSignature, type Denied, judge, type Scene, screen } from './accept.ts';
 import { readAddress } from './address.ts';
@@ -7,10 +8,11 @@ import type { KeyPolicy } from './policy.ts';
 import type { DyndnsPorts } from './ports.ts';
 import { type Change, Publisher } from './publisher.ts';
 import { SourceQueue } from './queue.ts';
+import { undone, unfinished } from './redo.ts';
 import { RefusedLog } from './refused-log.ts';
-import { isNewer, pendingUpdates, type ReplayState, resumes, settled, withAccepted, withSpent } from './replay.ts';
+import { isNewer, pendingUpdates, type ReplayState, settled, withAccepted, withSpent } from './replay.ts';
 import { ReplayStore } from './replay-store.ts';
-import { headerValue } from './timestamp.ts';
+import { type Trouble, troublesOf } from './troubles.ts';
 import { verifyPublished } from './verify-published.ts';
 import { editZone } from './zone-edit.ts';
 import { type ZoneSettings, type ZoneView, ZoneViews } from './zone-view.ts';
@@ -31,14 +33,12 @@ export interface ServerSettings {
   readonly policyOf: (keyId: string) => KeyPolicy;
 }
 
-export interface Trouble {
-  readonly code: 'dyndns-zone-unusable' | 'dyndns-zone-not-written' | 'dyndns-not-published';
-  readonly subject: string;
-  readonly reason: string;
-}
-
 /** Milliseconds that a look at the zone files holds: a key that was just added may send its first packet. */
 const lookEvery = 1000;
+/** Milliseconds between two looks while no packet comes: for a copy from before an update that somebody has saved over it. */
+const watchEvery = 5000;
+/** Checks of packets from familiar addresses in a turn that leaves strangers none: 2 ms. */
+const mostFamiliar = 16;
 /** Packets that wait for such a look. */
 const mostHeld = 256;
 
@@ -64,6 +64,7 @@ export class DyndnsServer {
   #held: { bytes: Uint8Array; source: string }[] = [];
   #looking = false;
   #draining: Promise<void> | undefined;
+  #nextLook: Timer | undefined;
   #stopped = false;
   #lastPacket: number;
   #received = 0;
@@ -83,6 +84,7 @@ export class DyndnsServer {
       views,
       updateTimestamps: settings.updateTimestamps,
       policyOf: settings.policyOf,
+      ready: () => this.#durable(),
       onWritten: (zone, changes) => this.#written(zone, changes),
       onDone: () => this.#settle(),
       onWithheld: (keyId, names) => log.warn('names-withheld', { keyId, names: names.slice(0, 10) }),
@@ -94,11 +96,12 @@ export class DyndnsServer {
   /** Rejects with NetstewardError where a zone or the state cannot be read. What was left undone is done first of all. */
   static async open(ports: DyndnsPorts, settings: ServerSettings): Promise<DyndnsServer> {
     const views = await ZoneViews.open(ports.zones, ports.clock, settings.zones);
-    const replay = new ReplayStore(ports.store, settings.stateFile);
+    const replay = new ReplayStore(ports.store, ports.commitSync, settings.stateFile);
     const server = new DyndnsServer(ports, settings, replay, views);
     server.#tellProblems(views.all);
     server.#resume();
     server.#reapply(views.all);
+    server.#watch();
     return server;
   }
 
@@ -117,11 +120,17 @@ export class DyndnsServer {
     this.#take(bytes, source);
   }
 
+  /** Whether anything is on its way; what has failed and waits to be tried again is not. */
+  get busy(): boolean {
+    const publishing = [...this.#publishers.values()].some(({ running }) => running);
+    return this.#queue.size > 0 || this.#draining !== undefined || this.#looking || publishing || this.#writer.running;
+  }
+
   /** Milliseconds since the last packet; 0 while anything is still to be done. */
   get idleFor(): number {
-    const publishing = [...this.#publishers.values()].some(({ idle }) => !idle);
-    const busy = this.#queue.size > 0 || this.#draining !== undefined || this.#looking;
-    return busy || publishing || !this.#writer.idle ? 0 : this.#ports.clock.monotonic() - this.#lastPacket;
+    const published = [...this.#publishers.values()].every(({ idle }) => idle);
+    const idle = !this.busy && published && this.#writer.idle;
+    return idle ? this.#ports.clock.monotonic() - this.#lastPacket : 0;
   }
 
   /** What became of packets since the start. */
@@ -140,26 +149,14 @@ export class DyndnsServer {
 
   /** Why updates do not reach the zones or DNS at the moment; `subject`: a zone file, or an update command. */
   get troubles(): readonly Trouble[] {
-    return [
-      ...this.#views.all.flatMap(({ settings, zone, failure }) => {
-        const reason = failure ?? zone.problems.map(({ line, message }) => `line ${line}: ${message}`).join('; ');
-        return reason === '' ? [] : [{ code: 'dyndns-zone-unusable' as const, subject: settings.file, reason }];
-      }),
-      ...Array.from(this.#writer.failing, ([subject, reason]) => ({
-        code: 'dyndns-zone-not-written' as const,
-        subject,
-        reason,
-      })),
-      ...Array.from(this.#publishers, ([subject, { lastError: reason }]) =>
-        reason === undefined ? [] : [{ code: 'dyndns-not-published' as const, subject, reason }],
-      ).flat(),
-    ];
+    return troublesOf(this.#views.all, this.#writer.failing, this.#publishers);
   }
 
   /** Ends what is on its way in order; what is left undone stands in the state. Idempotent. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#nextLook?.cancel();
     await this.#draining;
     await this.#writer.stop();
     await Promise.all([...this.#publishers.values()].map((publisher) => publisher.stop()));
@@ -179,6 +176,13 @@ export class DyndnsServer {
         this.#held = [];
         for (const { bytes, source } of held) this.#take(bytes, source);
       });
+  }
+
+  #watch(): void {
+    this.#nextLook = this.#ports.clock.after(watchEvery, () => {
+      this.#look();
+      this.#watch();
+    });
   }
 
   #refreshed(changed: readonly ZoneView[]): void {
@@ -216,7 +220,9 @@ export class DyndnsServer {
       await new Promise<void>((resolve) => setImmediate(resolve));
       const most = this.#budget.next(this.#received - before);
       // The owners' own packets wait for nobody.
-      if (most === 0) await this.#check(this.#queue.takeFamiliar());
+      for (let checks = 0; most === 0 && checks < mostFamiliar && this.#queue.hasFamiliar; checks += 1) {
+        await this.#check(this.#queue.takeFamiliar());
+      }
       for (let checks = 0; checks < most && this.#queue.size > 0; checks += 1) await this.#check(this.#queue.take());
     }
   }
@@ -259,11 +265,15 @@ export class DyndnsServer {
       return;
     }
     if (verdict === undefined) return;
-    if ('refusal' in verdict) return this.#refused.add(verdict.refusal, source, keyId);
+    if ('refusal' in verdict) {
+      this.#refused.add(verdict.refusal, source, keyId);
+      if (verdict.spent) void this.#durable();
+      return;
+    }
     this.#accepted += 1;
     const { address } = verdict;
     log.info('update-accepted', { keyId, address: address.text, changes: writes });
-    if (!writes) return;
+    if (!writes) return void this.#durable();
     const known = before;
     this.#writer.add({
       keyId,
@@ -273,10 +283,20 @@ export class DyndnsServer {
     });
   }
 
-  /** Also while an older update waits to be written: what the zone says now is about to change. */
+  /** The commit of what was accepted. Never rejects: a disk that fails to sync costs the next power cut, not the update. */
+  async #durable(): Promise<void> {
+    try {
+      await this.#replay.durable();
+    } catch (error) {
+      this.#ports.log.error('state-not-synced', { file: this.#settings.stateFile, reason: describeError(error) });
+    }
+  }
+
+  /** Also while an older update waits, or an editor saves: what the zone says now is about to change. */
   #writes(accepted: Accepted, state: ReplayState): boolean {
     const { keyId, address } = accepted;
-    return this.#settings.updateTimestamps || this.#writer.has(keyId, address.family) || this.#changes(accepted, state);
+    if (this.#settings.updateTimestamps || this.#writer.has(keyId, address.family)) return true;
+    return this.#views.all.some(({ halfSaved }) => halfSaved) || this.#changes(accepted, state);
   }
 
   #changes({ keyId, address, timestamp }: Accepted, state: ReplayState): boolean {
@@ -289,41 +309,24 @@ export class DyndnsServer {
     );
   }
 
-  /** After a crash: what was accepted and perhaps never written, or never published. */
+  /** After a crash. */
   #resume(): void {
-    const state = this.#replay.state;
-    let any = false;
-    for (const update of pendingUpdates(state)) {
-      const address = readAddress(update.address);
-      if (address === undefined || !this.#views.keys.has(update.keyId)) continue;
-      any = true;
-      const { keyId, timestamp } = update;
-      this.#writer.add({ keyId, address, timestamp, isNewer: (header) => resumes(state, update, header) });
-    }
-    if (any) for (const publisher of this.#publishers.values()) publisher.publish([]);
+    const jobs = unfinished(this.#replay.state, (keyId) => this.#views.keys.has(keyId));
+    for (const job of jobs) this.#writer.add(job);
+    if (jobs.length > 0) for (const publisher of this.#publishers.values()) publisher.publish([]);
   }
 
-  /**
-   * A file that came back from an editor or a backup with a header older than what was written: somebody had read it before
-   * the update and saved it after. What was accepted stays true.
-   */
+  /** After a file came back from an editor or a backup. */
   #reapply(views: readonly ZoneView[]): void {
-    const state = this.#replay.state;
-    for (const { zone } of views) {
-      for (const { usable, keys, timestamp: header } of zone.blocks) {
-        if (usable) for (const { id } of keys) this.#reapplyKey(state, id, header);
-      }
-    }
-  }
-
-  #reapplyKey(state: ReplayState, keyId: string, header: number): void {
-    for (const family of [4, 6] as const) {
-      const last = state.get(keyId)?.[family];
-      if (last?.written === undefined) continue;
-      const { timestamp } = last.written;
-      const address = readAddress(last.address);
-      const stale = (found: number): boolean => found < headerValue(timestamp);
-      if (address !== undefined && stale(header)) this.#writer.add({ keyId, address, timestamp, isNewer: stale });
+    for (const { settings, zone } of views) {
+      const jobs = undone(this.#replay.state, zone, this.#settings.policyOf).filter(
+        // A newer one, or this very one, is on its way.
+        ({ keyId, address }) => !this.#writer.has(keyId, address.family),
+      );
+      if (jobs.length === 0) continue;
+      const keyIds = [...new Set(jobs.map(({ keyId }) => keyId))];
+      this.#ports.log.warn('stale-copy-saved', { file: settings.file, keyIds: keyIds.slice(0, 10) });
+      for (const job of jobs) this.#writer.add(job);
     }
   }
 

@@ -8,7 +8,7 @@ import type { Change } from './publisher.ts';
 const mostQuestions = 8;
 /** Milliseconds. */
 const timeout = 2000;
-const pauses = [0, 100, 500, 2000];
+const pauses = [0, 2, 5, 10, 20, 50, 100, 500, 2000];
 
 export interface Authority {
   readonly nameServer: NameServer;

@@ -1,9 +1,10 @@
 /** The zone files as they were last read: read again when one has changed, never trusted while one is written. */
 import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
-import type { FileMark, ZoneFiles } from '../system/dyndns-ports.ts';
+import type { FileMark, ZoneContent, ZoneFiles } from '../system/dyndns-ports.ts';
 import { type KnownKeys, knownKeys } from './accept.ts';
 import type { OptionalKind } from './record.ts';
+import { blocksAlone, isSparse } from './zone-blocks.ts';
 import { parseZone, type Zone } from './zone-file.ts';
 
 export interface ZoneSettings {
@@ -15,10 +16,13 @@ export interface ZoneSettings {
 
 export interface ZoneView {
   readonly settings: ZoneSettings;
+  /** Of a large file only the blocks. */
   readonly zone: Zone;
   readonly mark: FileMark | undefined;
   /** Why the file could not be read last; the zone is what it was before, and takes no update meanwhile. */
   readonly failure: string | undefined;
+  /** Somebody was about to save the file: what the zone says, and does not say, may be another thing in a moment. */
+  readonly halfSaved: boolean;
 }
 
 export class ZoneViews {
@@ -28,8 +32,6 @@ export class ZoneViews {
   #keys: KnownKeys = new Map();
   #lookedAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<readonly ZoneView[]> | undefined;
-  /** New views that no refresh() has given yet. */
-  readonly #untold = new Map<string, ZoneView>();
 
   private constructor(files: ZoneFiles, clock: Clock) {
     this.#files = files;
@@ -41,8 +43,7 @@ export class ZoneViews {
     const views = new ZoneViews(files, clock);
     const read: ZoneView[] = [];
     for (const settings of zones) {
-      const { content, mark } = await files.read(settings.file);
-      read.push({ settings, zone: parse(settings, content), mark, failure: undefined });
+      read.push(viewOf(settings, await files.read(settings.file)));
     }
     views.#set(read);
     views.#lookedAt = clock.monotonic();
@@ -63,15 +64,7 @@ export class ZoneViews {
   }
 
   /** Looks at every file, and reads those that have changed, or failed. Gives the views that are new. Never rejects. */
-  async refresh(): Promise<readonly ZoneView[]> {
-    await this.glance();
-    const untold = [...this.#untold.values()];
-    this.#untold.clear();
-    return untold;
-  }
-
-  /** The same for one who only watches: the next refresh() gives these views too. */
-  glance(): Promise<readonly ZoneView[]> {
+  refresh(): Promise<readonly ZoneView[]> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
       this.#lookedAt = this.#clock.monotonic();
@@ -80,13 +73,11 @@ export class ZoneViews {
   }
 
   /** What this process has just written itself. */
-  wrote(file: string, content: Buffer, mark: FileMark): void {
-    // What was seen of it before is of the past.
-    this.#untold.delete(file);
+  wrote(file: string, zone: Zone, mark: FileMark): void {
     this.#set(
       this.#views.map((view) =>
         view.settings.file === file
-          ? { settings: view.settings, zone: parse(view.settings, content), mark, failure: undefined }
+          ? { settings: view.settings, zone, mark, failure: undefined, halfSaved: false }
           : view,
       ),
     );
@@ -94,43 +85,43 @@ export class ZoneViews {
 
   async #look(): Promise<readonly ZoneView[]> {
     const changed: ZoneView[] = [];
-    for (const { settings, mark, failure } of this.#views) {
-      const next = await this.#lookAt(settings, mark, failure);
+    for (const view of this.#views) {
+      const next = await this.#lookAt(view);
       // Its own write may have come meanwhile: `wrote` has replaced the view, and knows better.
-      if (next !== undefined && this.#views.some((view) => view.settings === settings && view.mark === mark)) {
-        this.#set(this.#views.map((view) => (view.settings === settings ? next : view)));
-        changed.push(next);
-        this.#untold.set(settings.file, next);
+      if (next !== undefined && this.#views.includes(view)) {
+        this.#set(this.#views.map((known) => (known === view ? next : known)));
+        if (!next.halfSaved) changed.push(next);
       }
     }
     return changed;
   }
 
-  async #lookAt(
-    settings: ZoneSettings,
-    mark: FileMark | undefined,
-    failure: string | undefined,
-  ): Promise<ZoneView | undefined> {
+  async #lookAt(view: ZoneView): Promise<ZoneView | undefined> {
+    const { settings, mark, failure, halfSaved } = view;
     try {
-      if ((await this.#files.look(settings.file)) === mark && failure === undefined) return undefined;
+      if ((await this.#files.look(settings.file)) === mark && failure === undefined && !halfSaved) return undefined;
       const found = await this.#files.read(settings.file);
-      return { settings, zone: parse(settings, found.content), mark: found.mark, failure: undefined };
+      // What it was before is nearer to what it will be than a part is.
+      if (found.halfSaved === true) return { ...view, failure: undefined, halfSaved: true };
+      return viewOf(settings, found);
     } catch (error) {
       const reason = describeError(error);
-      if (reason === failure) return undefined;
-      return { settings, zone: this.#zoneOf(settings), mark, failure: reason };
+      return reason === failure ? undefined : { ...view, failure: reason };
     }
-  }
-
-  #zoneOf(settings: ZoneSettings): Zone {
-    const found = this.#views.find((view) => view.settings === settings);
-    return found?.zone ?? parse(settings, Buffer.alloc(0));
   }
 
   #set(views: readonly ZoneView[]): void {
     this.#views = views;
     this.#keys = knownKeys(views.map(({ zone }) => zone));
   }
+}
+
+function viewOf(settings: ZoneSettings, { content, mark, halfSaved = false, free }: ZoneContent): ZoneView {
+  const whole = parse(settings, content);
+  const sparse = isSparse(whole);
+  const zone = sparse ? blocksAlone(whole) : whole;
+  if (sparse) free?.();
+  return { settings, zone, mark, failure: undefined, halfSaved };
 }
 
 export function parse({ optional }: ZoneSettings, content: Buffer): Zone {

@@ -1,14 +1,15 @@
-/** Brings accepted updates into the zone files, again with backoff when one fails, and again when an editor has undone one. */
+/** Brings accepted updates into the zone files, again with backoff when one fails. */
 import { backoffDelay } from '../core/backoff.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
-import type { ZoneFiles } from '../system/dyndns-ports.ts';
+import type { ZoneFiles, ZonePieces } from '../system/dyndns-ports.ts';
 import type { Address, Family } from './address.ts';
 import type { KeyPolicy } from './policy.ts';
 import type { Change } from './publisher.ts';
-import { headerValue } from './timestamp.ts';
+import { blocksAlone, isSparse, withBlocks } from './zone-blocks.ts';
 import { editZone } from './zone-edit.ts';
-import { parse, type ZoneSettings, type ZoneView, type ZoneViews } from './zone-view.ts';
+import type { Zone } from './zone-file.ts';
+import { parse, type ZoneSettings, type ZoneViews } from './zone-view.ts';
 
 /** An update that the state holds already. */
 export interface Job {
@@ -26,27 +27,22 @@ export interface ZoneWriterOptions {
   readonly views: ZoneViews;
   readonly updateTimestamps: boolean;
   readonly policyOf: (keyId: string) => KeyPolicy;
+  /** Resolves when the state that holds the jobs so far is on the disk: nobody sees the zone before. */
+  readonly ready: () => Promise<void>;
   /** `changes` is empty where only timestamps were written. */
   readonly onWritten: (settings: ZoneSettings, changes: readonly Change[]) => void;
   /** No job is left. */
   readonly onDone: () => void;
   readonly onWithheld: (keyId: string, names: readonly string[]) => void;
   readonly onFailure: (file: string, reason: string) => void;
-  /** Somebody has saved a copy from before updates of these keys over them; they are made again. */
-  readonly onUndone?: (file: string, keyIds: readonly string[]) => void;
 }
 
-/** Milliseconds between two looks for a copy from before an update that somebody has saved over it. */
-const lookEvery = 5000;
 const retries = { first: 200, most: 60_000 };
 
 export class ZoneWriter {
   readonly #options: ZoneWriterOptions;
   /** The newest of each key and family. */
   readonly #jobs = new Map<string, Job>();
-  /** The newest of each key and family that was written. */
-  readonly #written = new Map<string, Job>();
-  #nextLook: Timer | undefined;
   readonly #failing = new Map<string, string>();
   #writing: Promise<void> | undefined;
   #retry: Timer | undefined;
@@ -59,6 +55,11 @@ export class ZoneWriter {
 
   get idle(): boolean {
     return this.#jobs.size === 0 && this.#writing === undefined;
+  }
+
+  /** Whether a write is on its way. */
+  get running(): boolean {
+    return this.#writing !== undefined;
   }
 
   /** Why files could not be written last, by file. */
@@ -82,7 +83,6 @@ export class ZoneWriter {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#retry?.cancel();
-    this.#nextLook?.cancel();
     await this.#writing;
   }
 
@@ -103,12 +103,14 @@ export class ZoneWriter {
   /** Whether a file could not be written. */
   async #writeAll(): Promise<boolean> {
     const jobs = [...this.#jobs];
+    const ready = this.#options.ready();
     let failed = false;
     for (const { settings } of this.#options.views.all) {
       try {
         await this.#write(
           settings,
           jobs.map(([, job]) => job),
+          ready,
         );
         this.#failing.delete(settings.file);
       } catch (error) {
@@ -121,57 +123,38 @@ export class ZoneWriter {
     if (failed) return true;
     for (const [place, job] of jobs) {
       if (this.#jobs.get(place) === job) this.#jobs.delete(place);
-      if (job.timestamp >= (this.#written.get(place)?.timestamp ?? 0)) this.#written.set(place, job);
     }
-    this.#lookLater();
     return false;
   }
 
-  #lookLater(): void {
-    if (this.#nextLook !== undefined || this.#stopped) return;
-    this.#nextLook = this.#options.clock.after(lookEvery, () => {
-      void this.#options.views.glance().then((changed) => {
-        this.#nextLook = undefined;
-        for (const view of changed) if (view.failure === undefined) this.#mend(view);
-        this.#lookLater();
-      });
-    });
-  }
-
-  /** A header older than what was written is that of a copy: whoever changes an address by hand leaves it as it is. */
-  #mend({ settings, zone }: ZoneView): void {
-    if (this.#stopped) return;
-    const undone = [...this.#written.values()].filter(({ keyId, timestamp }) =>
-      zone.blocks.some(
-        ({ usable, keys, timestamp: header }) =>
-          usable && header < headerValue(timestamp) && keys.some(({ id }) => id === keyId),
-      ),
-    );
-    if (undone.length === 0) return;
-    this.#options.onUndone?.(settings.file, [...new Set(undone.map(({ keyId }) => keyId))]);
-    for (const job of undone) {
-      // A newer one is on its way already.
-      if (this.has(job.keyId, job.address.family)) continue;
-      this.add({ ...job, isNewer: (header) => header < headerValue(job.timestamp) });
-    }
-  }
-
-  async #write(settings: ZoneSettings, jobs: readonly Job[]): Promise<void> {
+  async #write(settings: ZoneSettings, jobs: readonly Job[], ready: Promise<void>): Promise<void> {
     const { files, views, onWritten, onWithheld } = this.#options;
-    let outcome: Edited = nothing;
-    const { kind, mark } = await files.replace(settings.file, (content) => {
-      outcome = this.#edit(settings, content, jobs);
-      return outcome.content;
-    });
-    for (const [keyId, names] of outcome.withheld) onWithheld(keyId, names);
-    if (kind !== 'written' || outcome.content === undefined) return;
-    views.wrote(settings.file, outcome.content, mark);
-    onWritten(settings, outcome.changes);
+    let outcome: Edited | undefined;
+    await files.replace(
+      settings.file,
+      (content) => {
+        outcome = this.#edit(settings, content, jobs);
+        return outcome.pieces;
+      },
+      {
+        ready,
+        seen: (mark) => {
+          if (outcome === undefined) return;
+          views.wrote(settings.file, outcome.zone, mark);
+          // Publishing need not wait for the disk to know the new name, too.
+          onWritten(settings, outcome.changes);
+        },
+      },
+    );
+    for (const [keyId, names] of outcome?.withheld ?? []) onWithheld(keyId, names);
   }
 
   #edit(settings: ZoneSettings, content: Buffer, jobs: readonly Job[]): Edited {
     const { updateTimestamps, policyOf } = this.#options;
-    let zone = parse(settings, content);
+    const whole = parse(settings, content);
+    const sparse = isSparse(whole);
+    const before = sparse ? blocksAlone(whole) : whole;
+    let zone = before;
     const changes: Change[] = [];
     const withheld = new Map<string, readonly string[]>();
     for (const { keyId, address, timestamp, isNewer } of jobs) {
@@ -182,17 +165,20 @@ export class ZoneWriter {
       for (const { name, from, to } of edit.changes) {
         changes.push({ zone: settings.file, keyId, family: address.family, name, from, to });
       }
-      if (edit.bytes !== undefined) zone = parse(settings, edit.bytes);
+      // An edit makes no problem and moves no line.
+      const { problems, problemCount } = whole;
+      if (edit.bytes !== undefined) zone = { ...parse(settings, edit.bytes), problems, problemCount };
     }
-    return { content: zone.bytes.equals(content) ? undefined : zone.bytes, changes, withheld };
+    const pieces = zone === before ? undefined : sparse ? withBlocks(whole, zone) : [zone.bytes];
+    return { pieces, zone, changes, withheld };
   }
 }
 
 interface Edited {
-  readonly content: Buffer | undefined;
+  readonly pieces: ZonePieces | undefined;
+  /** As a view keeps it. */
+  readonly zone: Zone;
   readonly changes: readonly Change[];
   /** Names that a key may not change, by key id. */
   readonly withheld: ReadonlyMap<string, readonly string[]>;
 }
-
-const nothing: Edited = { content: undefined, changes: [], withheld: new Map() };

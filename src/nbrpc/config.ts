@@ -264,6 +264,7 @@ const schema = v.pipe(
     state: v.optional(path, '/var/lib/netsteward/nbrpc.db'),
     default_policy: v.optional(policy, 'af-all'),
     on_stop: v.optional(v.picklist(['keep', 'flush'], 'must be "keep" or "flush"'), 'keep'),
+    agent: v.optional(path),
     timers,
     limits,
     check,
@@ -289,17 +290,22 @@ export type NbrpcSets = v.InferOutput<typeof sets>;
 export type NbrpcConfig = v.InferOutput<typeof schema>;
 
 /** Where verdicts go: a table of our own, or sets of the administrator's ruleset. */
-export type Sink =
+export type Sink = (
   | { readonly kind: 'table'; readonly table: NbrpcTable }
-  | { readonly kind: 'sets'; readonly sets: NbrpcSets };
+  | { readonly kind: 'sets'; readonly sets: NbrpcSets }
+) & {
+  /** The socket of an nft-agent that is a service of its own; a child process where absent. */
+  readonly agent?: string;
+};
 
 export function parseNbrpc(source: ConfigTable): Parsed<NbrpcConfig> {
   return parseWith(schema, source);
 }
 
 export function sinkOf(config: NbrpcConfig): Sink {
-  if (config.sets !== undefined) return { kind: 'sets', sets: config.sets };
-  return { kind: 'table', table: config.table ?? v.parse(table, {}) };
+  const agent = config.agent === undefined ? {} : { agent: config.agent };
+  if (config.sets !== undefined) return { kind: 'sets', sets: config.sets, ...agent };
+  return { kind: 'table', table: config.table ?? v.parse(table, {}), ...agent };
 }
 
 export function passSettings(config: NbrpcConfig): PassSettings {

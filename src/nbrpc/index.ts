@@ -22,6 +22,7 @@ export const nbrpcModule: ModuleDefinition<NbrpcConfig, NbrpcHost, NbrpcPrefligh
 export const nbrpcPaths: readonly string[] = [
   'check_lists.*',
   'state',
+  'agent',
   'check.ca_file',
   'state_log.file',
   'zone.*.file',

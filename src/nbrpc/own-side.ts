@@ -15,6 +15,8 @@ export type OwnSide =
 export interface OwnSidePorts {
   readonly uplink: Uplink;
   readonly resolver: Resolver;
+  /** Whether its names can be believed, as the watch of resolvers says; undefined: nobody watches it. */
+  readonly believable?: () => boolean | undefined;
   /** Over the direct route, as all checks. */
   readonly checks: CheckSource;
 }
@@ -54,6 +56,14 @@ export class OwnSideGates {
     const { uplink = true, services } = this.#settings;
     const link = uplink ? await this.#ports.uplink.state() : { up: true as const };
     if (!link.up) return { ok: false, gate: 'link', reason: link.detail };
+    // It may answer all that is asked here, from its cache or with lies: dnstest asks what no cache can know.
+    if (this.#ports.believable?.() === false) {
+      return {
+        ok: false,
+        gate: 'resolver',
+        reason: 'the watch of resolvers (dnstest) says that it does not answer right',
+      };
+    }
     const failure = services.length === 0 ? await this.#resolver(names(), signal) : await this.#services(signal);
     return failure ?? { ok: true, ...(link.without?.length ? { without: link.without } : {}) };
   }

@@ -2,6 +2,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { AddressSets, Commands, Files, HttpProbe, OutputFiles, Resolver, Store, Uplink } from '../system/ports.ts';
+import type { ResolverHearer } from '../system/resolver-word.ts';
 import type { NameServer, PortRange, Sink } from './config.ts';
 
 export interface ResolverSetup {
@@ -27,6 +28,8 @@ export interface NbrpcHost {
   readonly uplink: Uplink;
   readonly output: OutputFiles;
   readonly commands: Commands;
+  /** Absent: nobody watches resolvers. */
+  readonly resolverWord?: ResolverHearer;
   openResolver(setup: ResolverSetup): Closable<Resolver> | Promise<Closable<Resolver>>;
   openProbe(setup: ProbeSetup): Closable<HttpProbe> | Promise<Closable<HttpProbe>>;
   /** `onStop`: what becomes of the sets when this process ends without a word. */

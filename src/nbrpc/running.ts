@@ -4,6 +4,7 @@ import { NetstewardError } from '../core/errors.ts';
 import type { ModuleHealth, RunningModule, StopReason } from '../core/module.ts';
 import { WarningBoard } from '../core/warnings.ts';
 import type { AddressSetsStatus } from '../system/ports.ts';
+import { believable } from '../system/resolver-word.ts';
 import { ProbeSource } from './checker.ts';
 import { type NbrpcConfig, passSettings, sinkOf } from './config.ts';
 import { CountedTime } from './counted-time.ts';
@@ -229,13 +230,22 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   }
 
   #makePasses(): Passes {
-    const { clock, files, uplink } = this.#host;
+    const { clock, files, uplink, resolverWord } = this.#host;
     const { config, store, ports } = this.#live;
     const { check, control, resolver } = config;
     this.#namesKnown = knowsNames(store.state);
     const checks = new ProbeSource(ports.probe, { timeout: check.timeout, bodyLimit: check.body_limit });
     const gates = new OwnSideGates(
-      { uplink, resolver: ports.resolver, checks },
+      {
+        uplink,
+        resolver: ports.resolver,
+        checks,
+        believable: () =>
+          believable(
+            resolverWord?.words() ?? [],
+            resolver.servers?.map(({ address }) => address),
+          ),
+      },
       { uplink: control.uplink, services: control.services, resolveTimeout: resolver.timeout },
     );
     const interval = config.timers.pass;

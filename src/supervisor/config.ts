@@ -80,6 +80,13 @@ export async function parseConfiguration(
   for (const path of forbiddenKeys(table, [])) report({ path, message: 'unknown key' });
   const general = parseGeneral(table, places, report);
   const modules = await parseModules(table, registry, places, report);
+  for (const [index, name] of (general?.supervisor.must_start ?? []).entries()) {
+    if (Object.hasOwn(table, name)) continue;
+    report({
+      path: ['supervisor', 'must_start', index],
+      message: `[${name}] is not on: add its table, or leave it out here`,
+    });
+  }
   if (diagnostics.length > 0 || general === undefined) {
     throw new DiagnosticError('config-invalid', sortByPlace(diagnostics));
   }

@@ -1,5 +1,6 @@
-/** The tables of the configuration that belong to no module: [log], [control] and [history]. */
+/** The tables of the configuration that belong to no module: [log], [control], [history] and [supervisor]. */
 import * as v from 'valibot';
+import { moduleNames } from '../core/module.ts';
 import { duration } from '../core/schema.ts';
 import { defaultControlSocket, defaultHistory } from './defaults.ts';
 
@@ -78,6 +79,13 @@ export const generalSchema = v.strictObject(
       {},
     ),
     history: v.optional(historySchema, {}),
+    supervisor: v.optional(
+      v.strictObject(
+        { must_start: v.optional(v.array(oneOf(moduleNames), 'must be a list of modules, such as ["nbrpc"]'), []) },
+        'must be a table',
+      ),
+      {},
+    ),
   },
   'must be a table',
 );

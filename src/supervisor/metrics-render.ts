@@ -1,5 +1,5 @@
 /** Metrics in Prometheus' text format: for the control socket and the page. */
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, type Metric as RegisteredMetric, Registry } from 'prom-client';
 import type { Metric } from '../core/metrics.ts';
 import type { ModuleName } from '../core/module.ts';
 import type { EventFeed } from './events-feed.ts';
@@ -41,8 +41,13 @@ export async function renderMetrics({ status, feed, loop, figures, modules }: Me
 export function renderText(metrics: readonly Metric[]): Promise<string> {
   // One for each answer: what is no more must not be told any longer.
   const registry = new Registry();
-  for (const { name, help, type, labels, samples } of metrics) {
+  for (const metric of metrics) {
+    const { name, help, type, labels, samples } = metric;
     if (samples.length === 0) continue;
+    if (type === 'histogram') {
+      registry.registerMetric(ready(metric));
+      continue;
+    }
     const configuration = { name, help, labelNames: [...labels], registers: [registry] };
     if (type === 'counter') {
       const counter = new Counter(configuration);
@@ -53,4 +58,11 @@ export function renderText(metrics: readonly Metric[]): Promise<string> {
     }
   }
   return registry.metrics();
+}
+
+/** prom-client's own histogram only counts what it sees itself; what it asks of a metric is its values. */
+function ready({ name, help, samples }: Metric): RegisteredMetric {
+  const values = samples.map(({ labels, value, series }) => ({ labels, value, metricName: `${name}_${series}` }));
+  const get = async (): Promise<object> => ({ name, help, type: 'histogram', values, aggregator: 'sum' });
+  return { name, get } as unknown as RegisteredMetric;
 }

@@ -32,6 +32,9 @@ export interface RemoteOptions {
 /** Milliseconds after which a module that was asked to stop is ended: the module's side gives up before, and the runner after. */
 const killAfter = remoteStopLimit + 1000;
 
+/** Milliseconds after which what was killed and is still there will not go: a thread or process that the kernel does not let go. */
+const endAfter = 10_000;
+
 /** As BoundModule.start: resolves once the module runs; rejects, with nothing of it left, when it does not come to that. */
 export async function startRemote(
   options: RemoteOptions,
@@ -74,6 +77,8 @@ class RemoteRun implements RunningModule<unknown> {
   #lastReload = 0;
   #health: ModuleHealth = { ready: false, summary: 'starting', warnings: [], detail: undefined };
   #endLimit: Timer | undefined;
+  #killLimit: Timer | undefined;
+  #unkillable = false;
   #closed = false;
   /** Why it ended, or has to end: the first reason is the one that counts. */
   #failure: Error | undefined;
@@ -110,8 +115,11 @@ class RemoteRun implements RunningModule<unknown> {
     await outcome;
   }
 
-  /** What the module last said of itself. */
+  /** What the module last said of itself. Throws `module-not-ended` where it hangs and cannot be ended: systemd's watchdog can. */
   health(): ModuleHealth {
+    if (this.#unkillable) {
+      throw new NetstewardError('module-not-ended', `${this.#options.name} hangs and cannot be ended`);
+    }
     const { silence } = this.#heartbeat;
     if (silence < answerLimit) return this.#health;
     return { ...this.#health, summary: `${this.#health.summary}; no answer for ${formatDuration(silence)}` };
@@ -220,12 +228,18 @@ class RemoteRun implements RunningModule<unknown> {
   #condemn(error: Error): void {
     this.#failure ??= error;
     this.#carrier.kill();
+    this.#killLimit ??= this.#options.clock.after(endAfter, () => {
+      this.#unkillable = true;
+      const { name, log } = this.#options;
+      log.error('module-not-ended', { module: name, reason: error.message, after: formatDuration(endAfter) });
+    });
   }
 
   #close(reason: Error): void {
     this.#closed = true;
     this.#heartbeat.end();
     this.#endLimit?.cancel();
+    this.#killLimit?.cancel();
     const asked = this.#stopping !== undefined;
     if (this.#failure === undefined && !asked) this.#failure = reason;
     const error = this.#reason();

@@ -39,7 +39,7 @@ export function summarize(modules: readonly ModuleStatus[], warnings: number): s
 }
 
 function summaryOf(module: ModuleStatus): string {
-  if (module.state === 'running') return module.health?.summary ?? 'running';
+  if (module.state === 'running') return module.health?.summary ?? 'does not answer, and cannot be ended';
   if (module.state === 'waiting') return `ended (${module.lastError ?? 'no reason'}), starts again`;
   return module.state;
 }

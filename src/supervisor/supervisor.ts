@@ -29,6 +29,8 @@ export interface SupervisorOptions {
 
 /** How often (ms) the STATUS line is looked at, besides at each change. */
 const statusInterval = 10_000;
+/** Of how many watchdog messages may be late before the service manager gives up a start that goes on. */
+const startPatience = 3;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -43,6 +45,11 @@ export class Supervisor {
   #stopping: Promise<void> | undefined;
   #lastStatus = '';
   #timers: Timer[] = [];
+  /** Modules that have started, or failed to, at least once. */
+  readonly #tried = new Set<ModuleName>();
+  #toldReady = false;
+  readonly #failed: Promise<NetstewardError>;
+  #fail: (error: NetstewardError) => void = () => undefined;
   /** Modules that a reload under way has added, and that a stop must reach too. */
   readonly #adding = new Set<ModuleRunner>();
 
@@ -50,6 +57,9 @@ export class Supervisor {
     this.#configuration = configuration;
     this.#options = options;
     this.#startedAt = options.clock.now();
+    this.#failed = new Promise((resolve) => {
+      this.#fail = resolve;
+    });
     this.#board = new WarningBoard(
       () => options.clock.now(),
       (change, { code, subject, severity, text, remedy }) => {
@@ -59,7 +69,7 @@ export class Supervisor {
     );
   }
 
-  /** Starts every module; a module that cannot start is tried again, and does not keep the others from starting. */
+  /** Starts every module; one that cannot start is tried again, and keeps the others from starting in no case but that of `failed`. */
   start(): void {
     for (const [name, configured] of this.#configuration.modules) {
       this.#runners.set(name, this.#runner(configured));
@@ -68,9 +78,12 @@ export class Supervisor {
     this.#every(statusInterval, () => this.#tellStatus());
     const { watchdogInterval, notifier } = this.#options;
     if (watchdogInterval !== undefined) {
-      // That this timer fires shows that the loop ticks (sd_notify(3), WATCHDOG=1).
+      // That this timer fires shows that the loop ticks (sd_notify(3), WATCHDOG=1). Before READY no watchdog counts, and what
+      // is shown by it is that a start which takes long goes on (EXTEND_TIMEOUT_USEC=).
+      const more = { EXTEND_TIMEOUT_USEC: String(Math.round(watchdogInterval * startPatience * 1000)) };
       this.#every(watchdogInterval, () => {
-        if ([...this.#runners.values()].every((runner) => runner.answers())) notifier.notify({ WATCHDOG: '1' });
+        if (![...this.#runners.values()].every((runner) => runner.answers())) return;
+        notifier.notify(this.#state === 'starting' ? { ...more, WATCHDOG: '1' } : { WATCHDOG: '1' });
       });
     }
   }
@@ -78,6 +91,11 @@ export class Supervisor {
   /** Warnings of netsteward itself: whatever else belongs to the service raises its own here. */
   get board(): WarningBoard {
     return this.#board;
+  }
+
+  /** Resolves where a module of supervisor.must_start could not start: the service is to end then. Never rejects. */
+  get failed(): Promise<NetstewardError> {
+    return this.#failed;
   }
 
   status(): StatusReport {
@@ -123,13 +141,31 @@ export class Supervisor {
   }
 
   #changed(): void {
-    if (this.#state === 'starting' && [...this.#runners.values()].every((each) => each.status().state === 'running')) {
+    if (this.#state === 'starting' && this.#allTried()) {
       this.#state = 'running';
-      this.#options.log.info('ready', { modules: [...this.#runners.keys()] });
       this.#options.notifier.notify({ READY: '1', STATUS: this.#statusLine() });
     } else {
       this.#tellStatus();
     }
+    if (this.#toldReady || this.#state !== 'running' || !this.status().ready) return;
+    this.#toldReady = true;
+    this.#options.log.info('ready', { modules: [...this.#runners.keys()] });
+  }
+
+  /**
+   * Whether each module has applied its first reconcile, or has failed to: the service manager ends what is not ready in time,
+   * so that a module which waits for its next start would take the others with it.
+   */
+  #allTried(): boolean {
+    for (const runner of this.#runners.values()) {
+      const { name, state, lastError } = runner.status();
+      if (state === 'running' || state === 'waiting') this.#tried.add(name);
+      if (state === 'waiting' && this.#configuration.supervisor.must_start.includes(name)) {
+        this.#fail(new NetstewardError('must-start-failed', `${name} cannot start: ${lastError ?? 'no reason'}`));
+        return false;
+      }
+    }
+    return [...this.#runners.keys()].every((name) => this.#tried.has(name));
   }
 
   #statusLine(): string {

@@ -19,8 +19,10 @@ export interface DnsQuestion {
   readonly bytes: Uint8Array;
   /** Why these bytes are no answer to it, for people; undefined when they are one. */
   refuses(answer: Uint8Array): string | undefined;
-  /** Milliseconds for all of it, connecting and asking again included. */
+  /** Milliseconds for all of it, connecting and asking again included, but not for a time in line. */
   readonly timeout: number;
+  /** Called when its time begins, if it had to wait in line for that (`tls`, `https`: so many handshakes at a time). */
+  begun?(): void;
 }
 
 /** `unreachable`: nothing listens, or no route; `local`: this machine could not ask (no descriptor, no memory). */

@@ -34,7 +34,14 @@ export type FileMark = string;
 export interface ZoneContent {
   readonly content: Buffer;
   readonly mark: FileMark;
+  /** Somebody had it open for writing: this may be a part of what it is about to be. */
+  readonly halfSaved?: boolean;
+  /** Gives the memory back for the next read; nothing may look at the content afterwards. */
+  readonly free?: () => void;
 }
+
+/** A new content as pieces, one after the other. */
+export type ZonePieces = readonly Uint8Array[];
 
 /** `written`: the new content is at the path, durable; `same`: the edit wanted no change; both with the mark as it is now. */
 export type ZoneWrite = { readonly kind: 'written' | 'same'; readonly mark: FileMark };
@@ -47,8 +54,25 @@ export interface ZoneFiles {
   /**
    * Replaces the file in one step by what `edit` makes of its content; undefined: leave it. `edit` is pure and runs again
    * when somebody else has written meanwhile, so that neither change is lost. Readers see the old file or the new one.
+   * The content is the edit's until its end only.
    */
-  replace(path: string, edit: (content: Buffer) => Buffer | undefined): Promise<ZoneWrite>;
+  replace(path: string, edit: ZoneEditing, steps?: ZoneSteps): Promise<ZoneWrite>;
+}
+
+export type ZoneEditing = (content: Buffer) => ZonePieces | Buffer | undefined;
+
+/** What goes on beside the writing of a zone. */
+export interface ZoneSteps {
+  /** The new file is made meanwhile, but readers find it only afterwards. Must not reject. */
+  readonly ready?: Promise<void>;
+  /** Readers find the new file; it outlives a power cut only when replace() has resolved. */
+  readonly seen?: (mark: FileMark) => void;
+}
+
+/** Makes commits of a database outlive a power cut, without a stop of the thread that made them. */
+export interface CommitSync {
+  /** Resolves when all that was committed before the call is on the disk. Rejects with a system error. */
+  sync(path: string): Promise<void>;
 }
 
 export interface NameServerQuestion {

@@ -113,7 +113,12 @@ export interface CommandRequest {
 export type CommandOutcome =
   | { readonly ok: true }
   /** Not found, ended with a code, too late, …: for people, without control characters. */
-  | { readonly ok: false; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      /** What it ended with by itself. */
+      readonly code?: number;
+    };
 
 export interface Commands {
   /** Never rejects; an aborted signal ends the command. */

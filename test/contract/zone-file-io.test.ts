@@ -161,6 +161,70 @@ test(
 );
 
 test(
+  'a file that is read while somebody has it open for writing is told to be half saved',
+  inFolder(async (folder) => {
+    const zone = join(folder, 'data');
+    writeFileSync(zone, 'half');
+    const writer = openSync(zone, 'r+');
+    const half = await files.read(zone);
+    assert.deepEqual([half.content.toString(), half.halfSaved], ['half', true]);
+    closeSync(writer);
+    assert.equal((await files.read(zone)).halfSaved, undefined);
+  }),
+);
+
+test(
+  'pieces of the content and new ones are written one after the other, and readers find them only when the caller is ready',
+  inFolder(async (folder) => {
+    const zone = join(folder, 'data');
+    const large = 'x'.repeat(3_000_000);
+    writeFileSync(zone, `one ${large}`);
+    let ready = (): void => {};
+    const steps: string[] = [];
+    const done = files.replace(
+      zone,
+      (content) => [Buffer.from('two'), content.subarray(3), Buffer.alloc(0), Buffer.from('!')],
+      {
+        ready: new Promise((resolve) => {
+          ready = resolve;
+        }),
+        seen: () => steps.push(readFileSync(zone, 'latin1')),
+      },
+    );
+    for (let turn = 0; turn < 20; turn += 1) await files.read(zone);
+    assert.equal(readFileSync(zone, 'latin1').slice(0, 4), 'one ');
+    ready();
+    await done;
+    assert.deepEqual(steps, [`two ${large}!`]);
+    const many = await files.replace(zone, (content) =>
+      Array.from(content.subarray(0, 3000), (_, at) => content.subarray(at, at + 1)),
+    );
+    assert.equal(many.kind, 'written');
+    assert.equal(readFileSync(zone, 'latin1'), `two ${large}`.slice(0, 3000));
+  }),
+);
+
+test(
+  'memory that was given back is used again, and a content that was not stays as it was',
+  inFolder(async (folder) => {
+    const [one, other] = [join(folder, 'one'), join(folder, 'other')];
+    writeFileSync(one, 'a'.repeat(2_000_000));
+    writeFileSync(other, 'b'.repeat(1_999_000));
+    const own = new LinuxZoneFiles(systemClock);
+    const first = await own.read(one);
+    const second = await own.read(other);
+    assert.equal(first.content[0], 0x61);
+    first.free?.();
+    first.free?.();
+    const third = await own.read(other);
+    const fourth = await own.read(other);
+    assert.equal(third.content.buffer, first.content.buffer);
+    assert.notEqual(fourth.content.buffer, third.content.buffer);
+    assert.ok(second.content.equals(third.content));
+  }),
+);
+
+test(
   'an exclusive lockf lock of another program, as the original takes it, is waited for',
   inFolder(async (folder) => {
     const zone = join(folder, 'data');

@@ -1,6 +1,13 @@
 /** Zone files in memory; writing can be made to fail, and an editor can be let in between reading and writing. */
 import { NetstewardError } from '../../src/core/errors.ts';
-import type { FileMark, ZoneContent, ZoneFiles, ZoneWrite } from '../../src/system/dyndns-ports.ts';
+import type {
+  FileMark,
+  ZoneContent,
+  ZoneEditing,
+  ZoneFiles,
+  ZoneSteps,
+  ZoneWrite,
+} from '../../src/system/dyndns-ports.ts';
 
 export class FakeZoneFiles implements ZoneFiles {
   readonly #files = new Map<string, { content: Buffer; version: number }>();
@@ -9,6 +16,8 @@ export class FakeZoneFiles implements ZoneFiles {
   /** Runs once, after the next write has read its content. */
   meanwhile: (() => void) | undefined;
   writes = 0;
+  /** Somebody has each file open for writing. */
+  halfSaved = false;
 
   /** As an editor saves it. */
   set(path: string, text: string): void {
@@ -27,10 +36,11 @@ export class FakeZoneFiles implements ZoneFiles {
 
   async read(path: string): Promise<ZoneContent> {
     const { content, version } = this.#at(path);
-    return { content: Buffer.from(content), mark: String(version) };
+    return { content: Buffer.from(content), mark: String(version), halfSaved: this.halfSaved };
   }
 
-  async replace(path: string, edit: (content: Buffer) => Buffer | undefined): Promise<ZoneWrite> {
+  async replace(path: string, edit: ZoneEditing, { ready, seen }: ZoneSteps = {}): Promise<ZoneWrite> {
+    await ready;
     if (this.failure !== undefined) throw new NetstewardError('zone-not-written', `${path}: ${this.failure}`);
     for (;;) {
       const { content, version } = this.#at(path);
@@ -40,8 +50,10 @@ export class FakeZoneFiles implements ZoneFiles {
       disturb?.();
       if (this.#at(path).version !== version) continue;
       if (next === undefined) return { kind: 'same', mark: String(version) };
-      this.#files.set(path, { content: next, version: version + 1 });
+      const pieces = next instanceof Uint8Array ? [next] : next;
+      this.#files.set(path, { content: Buffer.concat(pieces), version: version + 1 });
       this.writes += 1;
+      seen?.(String(version + 1));
       return { kind: 'written', mark: String(version + 1) };
     }
   }

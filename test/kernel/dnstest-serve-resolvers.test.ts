@@ -1,7 +1,16 @@
 /** The test zone behind other resolvers than unbound: BIND, Knot Resolver, PowerDNS Recursor, dnscache, dnsmasq. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { askResolver, freshName, hash, lacks, nameWithFirstByte, startResolver, TestZone } from './dnstest-zone.ts';
+import {
+  askResolver,
+  freshName,
+  hash,
+  knowsZone,
+  lacks,
+  nameWithFirstByte,
+  startResolver,
+  TestZone,
+} from './dnstest-zone.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
 
 const resolver = '127.0.0.1';
@@ -146,6 +155,7 @@ if (!insideNamespace) {
         const zone = await TestZone.open(t, server, { zones });
         const running = startResolver(t, files, command, environment);
         try {
+          if (wantsZone === true) await knowsZone(resolver, 'test.example');
           for (const below of ['test.example', 'a.b.test.example']) {
             for (let i = 0; i < 3; i++) {
               const name = freshName(below);

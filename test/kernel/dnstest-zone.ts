@@ -50,9 +50,12 @@ export interface Asked {
   readonly addresses: readonly string[];
 }
 
-/** One query to a resolver, again each second until something comes; rejects after 12 s. */
+/** Milliseconds in which a resolver has to start and answer, on a busy machine too. */
+const patience = 60_000;
+
+/** One query to a resolver, again each second until something comes, and sooner while nobody listens; rejects after a minute. */
 export async function askResolver(at: string, name: string, type: 'A' | 'AAAA' | 'MX', port = 53): Promise<Asked> {
-  for (let round = 0; round < 12; round++) {
+  for (const end = Date.now() + patience; Date.now() < end; ) {
     const answer = await exchange(at, port, name, type);
     if (answer === undefined) continue;
     const addresses = (answer.answers ?? [])
@@ -61,6 +64,15 @@ export async function askResolver(at: string, name: string, type: 'A' | 'AAAA' |
     return { code: (answer as unknown as { readonly rcode: string }).rcode, addresses };
   }
   throw new Error(`no answer from ${at} for ${name} ${type}`);
+}
+
+/** Waits until a resolver that has just begun has asked the zone's server for its name servers: SERVFAIL until then. */
+export async function knowsZone(at: string, below: string): Promise<void> {
+  for (const end = Date.now() + patience; Date.now() < end; ) {
+    if ((await askResolver(at, freshName(below), 'A')).code !== 'SERVFAIL') return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${at} says SERVFAIL to everything below ${below}`);
 }
 
 function exchange(at: string, port: number, name: string, type: string): Promise<DecodedPacket | undefined> {
@@ -78,11 +90,14 @@ function exchange(at: string, port: number, name: string, type: string): Promise
       socket.close();
       resolve(answer);
     };
-    const timer = setTimeout(() => end(undefined), 1000);
-    // Nobody listens yet.
-    socket.on('error', () => undefined);
+    let timer = setTimeout(() => end(undefined), 1000);
+    // Nobody listens yet: the kernel says so to a socket that is connected (udp(7)).
+    socket.on('error', () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => end(undefined), 50);
+    });
     socket.on('message', (bytes) => end(decode(bytes)));
-    socket.send(message, port, at);
+    socket.connect(port, at, () => socket.send(message));
   });
 }
 

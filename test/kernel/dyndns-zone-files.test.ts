@@ -103,6 +103,41 @@ outside(
 );
 
 outside(
+  'what one more editor saves before the first one is put back is the newest, and stays',
+  inFolder(async (folder) => {
+    const zone = join(folder, 'data');
+    writeFileSync(zone, 'one');
+    let exchanges = 0;
+    await exchanging(
+      (one, other, real) => {
+        exchanges += 1;
+        if (exchanges <= 2) save(zone, `save ${exchanges}`);
+        return real(one, other);
+      },
+      async () => {
+        await new LinuxZoneFiles(systemClock).replace(zone, upper);
+      },
+    );
+    assert.equal(readFileSync(zone, 'utf8'), 'SAVE 2');
+    assert.deepEqual(readdirSync(folder).sort(), ['.data.netsteward-lock', 'data']);
+  }),
+);
+
+outside(
+  'what an editor saved in the moment of the exchange is put back by the next run if this one is killed',
+  inFolder(async (folder) => {
+    const zone = join(folder, 'data');
+    writeFileSync(zone, 'one');
+    const { signal, stderr } = spawnSync(process.execPath, [killed, zone, 'exchange'], { encoding: 'utf8' });
+    assert.equal(signal, 'SIGKILL', stderr);
+    assert.deepEqual([readFileSync(zone, 'utf8'), leftovers(folder).length], ['ONE', 1]);
+    await new LinuxZoneFiles(systemClock).replace(zone, upper);
+    assert.equal(readFileSync(zone, 'utf8'), 'SAVED');
+    assert.deepEqual(leftovers(folder), []);
+  }),
+);
+
+outside(
   'where names cannot be exchanged the file is renamed, and what was saved before that is edited',
   inFolder(async (folder) => {
     const zone = join(folder, 'data');

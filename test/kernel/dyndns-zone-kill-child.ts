@@ -1,4 +1,8 @@
-/** Replaces a zone file and kills itself before the call of that number to the file system: `ZONE NUMBER`; 0: it lives. */
+/**
+ * Replaces a zone file and kills itself before the call of that number to the file system: `ZONE NUMBER`; 0: it lives;
+ * `exchange`: after an exchange, just before which an editor has saved.
+ */
+import fs from 'node:fs';
 import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 
@@ -33,15 +37,29 @@ function wrap(object: Wrapped, names: readonly string[]): void {
   }
 }
 
+const { renameSync, writeFileSync } = fs;
 const handle = await promises.open(process.execPath);
-wrap(Object.getPrototypeOf(handle) as Wrapped, ['writeFile', 'chown', 'chmod', 'sync', 'utimes']);
+wrap(Object.getPrototypeOf(handle) as Wrapped, ['writev', 'sync']);
 await handle.close();
-wrap(promises as unknown as Wrapped, ['open', 'rename', 'unlink', 'stat', 'readdir', 'realpath']);
+wrap(promises as unknown as Wrapped, ['open', 'unlink']);
+const files = ['openSync', 'readSync', 'statSync', 'fstatSync', 'readdirSync', 'renameSync', 'fchmodSync', 'closeSync'];
+wrap(fs as unknown as Wrapped, files);
 syncBuiltinESMExports();
 const { fileCalls } = await import('../../src/system/linux/file-calls.ts');
 wrap(fileCalls() as unknown as Wrapped, ['lock', 'lease', 'exchange', 'setAttribute']);
 const { LinuxZoneFiles } = await import('../../src/system/linux/zone-file-io.ts');
 const { systemClock } = await import('../../src/core/clock.ts');
+if (number === 'exchange') {
+  const own = fileCalls();
+  const real = own.exchange.bind(own);
+  own.exchange = (one, other) => {
+    writeFileSync(`${zone}.editor`, 'saved');
+    renameSync(`${zone}.editor`, zone);
+    real(one, other);
+    process.kill(process.pid, 'SIGKILL');
+    return true;
+  };
+}
 calls = 0;
 try {
   await new LinuxZoneFiles(systemClock).replace(zone, (content) =>

@@ -15,8 +15,8 @@ name = "${name}"
 hash_key = "${key}"
 control = "127.0.0.2"
 interval = "1s"
-retries = 2
-timeout = "1s"
+retries = 1
+timeout = "9s"
 check_timeout = "1s"
 rest = "1s"
 calm = "0s"
@@ -89,7 +89,7 @@ describe('the watchdog in the supervisor', { skip }, () => {
 
   test('leaves a healthy unbound alone', async () => {
     const before = await mainPid(box);
-    await checksMore(8);
+    await checksMore(4);
     assert.equal(await mainPid(box), before);
     assert.deepEqual(await events(), []);
   });
@@ -113,7 +113,7 @@ describe('the watchdog in the supervisor', { skip }, () => {
     const before = await mainPid(box);
     await box.run(['systemctl', 'stop', daemon]);
     await phase('not judged');
-    await checksMore(5);
+    await checksMore(3);
     assert.match(
       await box.run(['netsteward', 'status']),
       /the test zone is down, so udp:\/\/127\.0\.0\.1:53 cannot be judged/,

@@ -54,7 +54,8 @@ export async function bootSite(files: Readonly<Record<string, string>>): Promise
     files: {
       '/usr/bin/netsteward': '#!/bin/sh\nexec /usr/local/bin/node /opt/netsteward/dist/src/main.js "$@"\n',
       ...packaged(daemon),
-      '/etc/netsteward/dnstest-daemon.env': `HASH_KEY=${key}\nOPTIONS=--zone test.example --ns ns.test.example=127.0.0.2 -b 127.0.0.2\n`,
+      '/etc/netsteward/dnstest.key': `${key}\n`,
+      '/etc/netsteward/dnstest-daemon.env': `OPTIONS=--zone test.example --ns ns.test.example=127.0.0.2 -b 127.0.0.2\n`,
       '/etc/unbound/unbound.conf': unboundConf,
       ...files,
     },

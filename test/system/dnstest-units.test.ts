@@ -2,19 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Container } from './container.ts';
-import {
-  bootSite,
-  check,
-  daemon,
-  freeze,
-  key,
-  mainPid,
-  makeDrop,
-  name,
-  packaged,
-  resolver,
-  skip,
-} from './dnstest-site.ts';
+import { bootSite, check, daemon, freeze, mainPid, makeDrop, name, packaged, resolver, skip } from './dnstest-site.ts';
 import { eventually } from './eventually.ts';
 
 const service = 'netsteward-dnstest.service';
@@ -22,9 +10,9 @@ const timer = 'netsteward-dnstest.timer';
 const watch = 'netsteward-dnstest-watch.service';
 const stamp = '/run/netsteward-dnstest.restarted';
 
-const common = `HASH_KEY=${key}\nNAME=${name}\n`;
+const common = `NAME=${name}\n`;
 const env = `${common}OPTIONS=--resolver 127.0.0.1 --control 127.0.0.2 --timeout 1s\nRESOLVER_UNIT=${resolver}\n`;
-const watching = '-c 1:2:1 --resolver 127.0.0.1 --control 127.0.0.2 --tcp 127.0.0.9:9 --timeout 1s --settle 1s';
+const watching = '-c 1:1:9 --resolver 127.0.0.1 --control 127.0.0.2 --tcp 127.0.0.9:9 --timeout 1s --settle 1s';
 
 describe('the units of dnstest in packaging/', { skip }, () => {
   let box: Container;

@@ -61,7 +61,12 @@ export class LinuxCommands implements Commands {
         });
         stream?.on('error', () => {});
       }
-      const fail = (reason: string): void => settle({ ok: false, reason: printable(`${program}: ${reason}`) });
+      const fail = (reason: string, code?: number): void =>
+        settle({
+          ok: false,
+          reason: printable(`${program}: ${reason}`),
+          ...(code === undefined ? {} : { code }),
+        });
       child.on('error', (error) => fail(error.message));
       child.on('exit', (code, by) => {
         // What it said last may still be in the pipe.
@@ -69,7 +74,7 @@ export class LinuxCommands implements Commands {
           if (why !== undefined) return fail(why);
           if (code === 0) return settle({ ok: true });
           const words = said.trim().split('\n').slice(-3).join('; ').slice(0, 300);
-          fail(`ended with ${by ?? `code ${code}`}${words === '' ? '' : `: ${words}`}`);
+          fail(`ended with ${by ?? `code ${code}`}${words === '' ? '' : `: ${words}`}`, code ?? undefined);
         });
       });
     });

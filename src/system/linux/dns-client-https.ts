@@ -2,10 +2,10 @@
 import { isIPv6 } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { Client } from 'undici';
-import type { Clock } from '../../core/clock.ts';
 import { describeError } from '../../core/errors.ts';
 import type { DnsOutcome, DnsQuestion, DnsServer } from '../dns-client-ports.ts';
-import { failed, placeOf, runExchange } from './dns-client-exchange.ts';
+import { failed, placeOf, type RunningExchange, runExchange } from './dns-client-exchange.ts';
+import type { SecurePorts } from './dns-client-handshakes.ts';
 import { connectTls, lateTls } from './dns-client-tls.ts';
 import type { TrustStore } from './trust-store.ts';
 
@@ -14,47 +14,58 @@ const longestMessage = 65_535;
 const contentType = 'application/dns-message';
 
 export function exchangeHttps(
-  clock: Clock,
-  trust: TrustStore,
+  { clock, trust, handshakes }: SecurePorts,
   server: DnsServer,
   question: DnsQuestion,
   signal: AbortSignal,
 ): Promise<DnsOutcome> {
-  return runExchange(clock, question, signal, (settle) => {
-    let socket: TLSSocket | undefined;
-    // From then on it is undici's to close.
-    let given = false;
-    const client = new Client(originOf(server), {
-      allowH2: true,
-      // runExchange ends it all; a second limit would only say less.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect(_options, done) {
-        socket = connectTls(server, trust, ['h2', 'http/1.1'], {
-          ready(open) {
-            given = true;
-            done(null, open);
-          },
-          failed(outcome) {
-            settle(outcome);
-            done(new Error('no connection'), null);
-          },
-        });
-      },
-    });
-    // What comes after the first outcome no longer counts.
-    post(client, server, question).then(settle, (error: unknown) =>
-      settle(failed('http', `${placeOf(server)}: ${describeError(error)}`)),
-    );
-    return {
-      close() {
-        if (!given) socket?.destroy();
-        // Rejects for the request that is under way, which nobody waits for any more.
-        client.destroy().catch(() => {});
-      },
-      late: () => (socket === undefined ? undefined : lateTls(socket, server, question)),
-    };
+  return handshakes.run(question, signal, (done) =>
+    runExchange(clock, question, signal, (settle) => askOverHttps(server, trust, question, settle, done)),
+  );
+}
+
+/** `shaken`: called when the handshake is done. */
+function askOverHttps(
+  server: DnsServer,
+  trust: TrustStore,
+  question: DnsQuestion,
+  settle: (outcome: DnsOutcome) => void,
+  shaken: () => void,
+): RunningExchange {
+  let socket: TLSSocket | undefined;
+  // From then on it is undici's to close.
+  let given = false;
+  const client = new Client(originOf(server), {
+    allowH2: true,
+    // runExchange ends it all; a second limit would only say less.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect(_options, done) {
+      socket = connectTls(server, trust, ['h2', 'http/1.1'], {
+        ready(open) {
+          shaken();
+          given = true;
+          done(null, open);
+        },
+        failed(outcome) {
+          settle(outcome);
+          done(new Error('no connection'), null);
+        },
+      });
+    },
   });
+  // What comes after the first outcome no longer counts.
+  post(client, server, question).then(settle, (error: unknown) =>
+    settle(failed('http', `${placeOf(server)}: ${describeError(error)}`)),
+  );
+  return {
+    close() {
+      if (!given) socket?.destroy();
+      // Rejects for the request that is under way, which nobody waits for any more.
+      client.destroy().catch(() => {});
+    },
+    late: () => (socket === undefined ? undefined : lateTls(socket, server, question)),
+  };
 }
 
 function originOf({ name, address, port }: DnsServer): string {

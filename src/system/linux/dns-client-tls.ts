@@ -1,10 +1,10 @@
 /** Asks a DNS server over TLS (RFC 7858), and opens the checked connections that HTTPS needs, too. */
 import { isIP } from 'node:net';
 import tls from 'node:tls';
-import type { Clock } from '../../core/clock.ts';
 import { errnoOf } from '../../core/errors.ts';
 import type { DnsOutcome, DnsQuestion, DnsServer } from '../dns-client-ports.ts';
 import { failed, placeOf, runExchange, socketFailure } from './dns-client-exchange.ts';
+import type { SecurePorts } from './dns-client-handshakes.ts';
 import { askOverStream } from './dns-client-tcp.ts';
 import { certificateProblem } from './tls-stage.ts';
 import type { TrustStore } from './trust-store.ts';
@@ -60,19 +60,23 @@ function words(error: Error): string {
 }
 
 export function exchangeTls(
-  clock: Clock,
-  trust: TrustStore,
+  { clock, trust, handshakes }: SecurePorts,
   server: DnsServer,
   question: DnsQuestion,
   signal: AbortSignal,
 ): Promise<DnsOutcome> {
-  return runExchange(clock, question, signal, (settle) => {
-    const socket = connectTls(server, trust, ['dot'], {
-      ready: (open) => askOverStream(open, server, question, settle),
-      failed: settle,
-    });
-    return { close: () => void socket.destroy(), late: () => lateTls(socket, server, question) };
-  });
+  return handshakes.run(question, signal, (done) =>
+    runExchange(clock, question, signal, (settle) => {
+      const socket = connectTls(server, trust, ['dot'], {
+        ready(open) {
+          done();
+          askOverStream(open, server, question, settle);
+        },
+        failed: settle,
+      });
+      return { close: () => void socket.destroy(), late: () => lateTls(socket, server, question) };
+    }),
+  );
 }
 
 /** How far it came. */

@@ -21,6 +21,8 @@ export interface AgentClientOptions {
   readonly config: AgentConfig;
   /** What the agent does with the kernel's state when this process dies, until setOnStop(). */
   readonly onStop: OnStop;
+  /** The agent is a service of its own, and so stays when this client closes. */
+  readonly outlives?: boolean;
   readonly clock: Clock;
   readonly log: Logger;
   /** Called after each change of status(). */
@@ -115,7 +117,7 @@ export class NftAgentClient implements AddressSets {
       this.#options.log.error('nft-agent-killed', { reason: `it did not end within ${patience} ms` });
       connection.channel.kill();
     });
-    if (mode === 'keep' && this.#table === 'owner') {
+    if (mode === 'keep' && this.#table === 'owner' && this.#options.outlives !== true) {
       this.#options.log.warn('nft-table-ends', {
         reason: 'without "flags persist" an owner table ends with nft-agent',
       });

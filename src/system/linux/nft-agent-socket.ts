@@ -115,7 +115,7 @@ function receiveDump(socket: Socket, { receiveTimeout, clock }: SocketAgentOptio
   });
 }
 
-function listen(server: Server, path: string): Promise<void> {
+export function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: Error): void => {
       const message = `cannot listen on ${printable(path)}: ${error.message}`;
@@ -132,7 +132,7 @@ function listen(server: Server, path: string): Promise<void> {
 }
 
 /** Of an agent that was killed; one that answers, or a file that is no socket, stays. */
-async function removeStale(path: string): Promise<void> {
+export async function removeStale(path: string): Promise<void> {
   let isSocket: boolean;
   try {
     isSocket = (await lstat(path)).isSocket();

@@ -16,6 +16,13 @@ test('interval, retries and time-out are seconds with fractions, the retries rou
   }
 });
 
+test('with resolvers that are named the time-out is shared; as the original’s -c alone it is not', () => {
+  const shareOf = (...resolver: string[]): number | undefined =>
+    planWatch({ name: '@.x', resolver, continuous: '150:4:100' }).rhythm.share;
+  assert.equal(shareOf(), undefined);
+  assert.equal(shareOf('192.0.2.1'), 20_000);
+});
+
 test('cures keep the order of the command line; commands go through a shell, units do not', () => {
   const { cures, guard } = planWatch({
     name: '@.test.example',
@@ -60,6 +67,7 @@ const entry: ResolverEntry = {
   latency: 1000.2,
   checks: 104,
   histogram: [0, 98, 1, 1],
+  sum: 205.5,
   failures: { timeout: 4 },
   cures: ['flush (x)', 'restart of unbound.service'],
   tried: 1,
@@ -70,6 +78,7 @@ const entry: ResolverEntry = {
 test('the status shows how a resolver answers, what was tried, and what happened lately', () => {
   const detail: DnstestDetail = {
     name: '@.x',
+    serve: { zones: ['x'], at: ['192.0.2.1:53'], answered: { udp: 5, tcp: 1 }, silent: 2 },
     bounds: [1, 2, 5],
     resolvers: [
       entry,
@@ -78,6 +87,7 @@ test('the status shows how a resolver answers, what was tried, and what happened
     history: [{ at: 940_000, resolver: 'udp://127.0.0.1:53', kind: 'failed', text: 'no answer in time' }],
   };
   assert.deepEqual(renderDnstest(detail, 1_000_000), [
+    'serves x at 192.0.2.1:53: 5 answers over UDP, 1 over TCP, 2 messages not answered',
     'udp://127.0.0.1:53: failing for 1m: no answer in time',
     '  104 checks, 100 right, 4 timeout, last 1000.2 ms, median within 2 ms, p99 within 5 ms',
     '  cures: flush (x) (tried), restart of unbound.service',

@@ -87,6 +87,7 @@ const names = {
 
 const resolvers = {
   name: 'n',
+  serve: { zones: [], at: ['192.0.2.1:53'], answered: { udp: 5, tcp: 1 }, silent: 2 },
   bounds: [1],
   resolvers: [
     {
@@ -97,6 +98,7 @@ const resolvers = {
       latency: 2500,
       checks: 10,
       histogram: [1, 2],
+      sum: 3001,
       failures: { timeout: 7 },
       cures: [],
       tried: 0,
@@ -201,6 +203,19 @@ test('dnstest: which resolver fails, how long its last check took, and failures 
   assert.equal(values['netsteward_dnstest_resolver_failing local'], 1);
   assert.equal(values['netsteward_dnstest_last_check_duration_seconds local'], 2.5);
   assert.equal(values['netsteward_dnstest_check_failures_total local timeout'], 7);
+});
+
+test('dnstest: right answers as a histogram, whose buckets count those below them', async () => {
+  const text = await rendered(report());
+  for (const line of [
+    '# TYPE netsteward_dnstest_right_answer_duration_seconds histogram',
+    'netsteward_dnstest_right_answer_duration_seconds_bucket{resolver="local",le="0.001"} 1',
+    'netsteward_dnstest_right_answer_duration_seconds_bucket{resolver="local",le="+Inf"} 3',
+    'netsteward_dnstest_right_answer_duration_seconds_sum{resolver="local"} 3.001',
+    'netsteward_dnstest_right_answer_duration_seconds_count{resolver="local"} 3',
+  ]) {
+    assert.ok(text.includes(`\n${line}\n`), `${line}\n${text}`);
+  }
 });
 
 test('the service: what runs, what is wrong, how the last reload went', async () => {

@@ -16,10 +16,23 @@ test('a name and a resolver are enough', () => {
   assert.deepEqual(problems({}), []);
 });
 
+test('a server of the test zone needs neither a name nor a resolver', () => {
+  assert.deepEqual(problems({ name: undefined, resolver: undefined, serve: { zones: ['test.example.org'] } }), []);
+});
+
 test('every problem is told with its place', () => {
   const fallback = { fallback_file: '/etc/resolv.conf', fallback_content: 'nameserver 192.0.2.53\n' };
   const cases: readonly (readonly [Record<string, unknown>, RegExp])[] = [
     [{ resolver: [] }, /^resolver: must have at least one/],
+    [{ name: undefined }, /^name: is missing$/],
+    [{ serve: { zones: ['x'], bind: [] } }, /^serve\.bind: must have at least one/],
+    [{ serve: { zones: ['x'], bind: ['localhost'] } }, /^serve\.bind\.0: must be a numeric address/],
+    [{ serve: { zones: ['x'], bind: ['::1', '[::1]:53'] } }, /^serve\.bind: has an address twice/],
+    [{ serve: { zones: ['x'], hash_key: 'k'.repeat(33) } }, /^serve\.hash_key: .*32/],
+    [{ serve: { zones: ['a..b'] } }, /^serve\.zones: .*empty label/],
+    [{ serve: {} }, /^serve\.zones: is missing$/],
+    [{ serve: { zones: ['x'], ns: ['ns.x=y'] } }, /^serve\.ns: ns\.x=y: must be NAME or NAME=ADDRESS/],
+    [{ serve: { zones: ['x'], cache_ttl: 300 } }, /^serve\.cache_ttl: must be a duration/],
     [{ resolver: [resolver, { address: 'udp://127.0.0.1:53' }] }, /^resolver\.1\.address: .* is there twice/],
     [
       { resolver: [{ address: 'dns.example' }] },

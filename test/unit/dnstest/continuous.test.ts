@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Continuous, type Rhythm, steady, step } from '../../../src/dnstest/continuous.ts';
+import { type Continuous, type Rhythm, shareOf, steady, step } from '../../../src/dnstest/continuous.ts';
 
 const second = 1000;
 
@@ -13,7 +13,7 @@ function play(checks: string, rhythm: Rhythm): { at: number[]; failed: string | 
   const at: number[] = [];
   for (const letter of checks) {
     at.push(now);
-    const { state: after, next } = step(state, letter === 'g', now, rhythm);
+    const { state: after, next } = step(state, letter === 'g', { begun: now, now }, rhythm);
     state = after;
     if ('failed' in next) return { at, failed: next.failed, state };
     now = next.checkAt;
@@ -96,4 +96,37 @@ test('a broken resolver is found within interval and time-out, whatever came bef
     }),
     { numRuns: 2000 },
   );
+});
+
+test('a share is what each check has when all of them, and the first cure, fit into the time-out', () => {
+  assert.equal(shareOf({ retries: 4, timeout: 100 * second }, 0), 20 * second);
+  assert.equal(shareOf({ retries: 3, timeout: 100 * second }, 2), 20 * second);
+  assert.equal(shareOf({ retries: 0, timeout: 8 * second }, 0), 8 * second);
+  assert.equal(shareOf({ retries: 9, timeout: second }, 1), second, 'no check has less than a second');
+});
+
+test('with a share, retries begin at its multiples from the first failed check on, however long checks take', () => {
+  const shared = { interval: 150 * second, retries: 4, timeout: 100 * second, share: 20 * second };
+  for (const took of [0, 7 * second, 20 * second]) {
+    let state: Continuous = steady;
+    let begun = 1000 * second;
+    const begins: number[] = [];
+    for (;;) {
+      begins.push(begun);
+      const after = step(state, false, { begun, now: begun + took }, shared);
+      state = after.state;
+      if ('failed' in after.next) break;
+      begun = after.next.checkAt;
+    }
+    assert.deepEqual(
+      begins.map((at) => at / second),
+      [1000, 1020, 1040, 1060, 1080],
+    );
+  }
+});
+
+test('a check that took longer than its share is followed by the next one at once', () => {
+  const shared = { interval: second, retries: 2, timeout: 3 * second, share: second };
+  const { next } = step(steady, false, { begun: 0, now: 1700 }, shared);
+  assert.deepEqual(next, { checkAt: 1700 });
 });

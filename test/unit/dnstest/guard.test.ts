@@ -7,7 +7,7 @@ import { FakeCommands } from '../../fakes/fake-commands.ts';
 import { FakeUplink } from '../../fakes/fake-uplink.ts';
 
 const none: GuardSettings = { uplink: true, ping: [], tcp: [], timeout: 5000 };
-const silent: CommandOutcome = { ok: false, reason: 'fping: ended with code 1' };
+const silent: CommandOutcome = { ok: false, reason: 'fping: ended with code 1', code: 1 };
 
 function machine(reachable: readonly string[] = []) {
   const uplink = new FakeUplink();
@@ -21,7 +21,8 @@ function machine(reachable: readonly string[] = []) {
   return {
     ...ports,
     tried,
-    ask: (settings: GuardSettings) => networkState(settings, ports, new AbortController().signal),
+    ask: (settings: GuardSettings, within?: number) =>
+      networkState(settings, ports, new AbortController().signal, within),
   };
 }
 
@@ -64,10 +65,34 @@ test('one host that answers is proof', async () => {
 
 test('an fping that cannot ask says nothing: the watchdog is not kept from acting', async () => {
   const { commands, ask } = machine();
-  for (const reason of ['fping: spawn fping ENOENT', 'fping: ended with code 4: can’t create socket']) {
-    commands.outcome = { ok: false, reason };
+  const cannot: readonly CommandOutcome[] = [
+    { ok: false, reason: 'fping: spawn fping ENOENT' },
+    { ok: false, reason: 'fping: did not end within 5 s' },
+    { ok: false, reason: 'fping: ended with code 3', code: 3 },
+    { ok: false, reason: 'fping: ended with code 4: can’t create socket', code: 4 },
+  ];
+  for (const outcome of cannot) {
+    commands.outcome = outcome;
     assert.deepEqual(await ask({ ...none, ping: ['192.0.2.1'] }), { up: true });
     const withTcp = await ask({ ...none, ping: ['192.0.2.1'], tcp: [{ address: '192.0.2.2', port: 443 }] });
     assert.equal(withTcp.up, false);
   }
+});
+
+test('a host that has no address, or does not answer, is one that does not answer', async () => {
+  const { commands, ask } = machine();
+  for (const code of [1, 2]) {
+    commands.outcome = { ok: false, reason: `fping: ended with code ${code}`, code };
+    assert.deepEqual(await ask({ ...none, ping: ['192.0.2.1'] }), { up: false, reason: '192.0.2.1 does not answer' });
+  }
+});
+
+test('in a hurry fping has shorter tries, which end before its time does', async () => {
+  const { commands, ask } = machine();
+  await ask({ ...none, ping: ['192.0.2.1'] }, 60_000);
+  await ask({ ...none, ping: ['192.0.2.1'] }, 2000);
+  const [patient, hurried] = commands.requests;
+  assert.deepEqual([patient?.argv, patient?.timeout], [['fping', '-q', '--', '192.0.2.1'], 5000]);
+  assert.deepEqual([hurried?.argv, hurried?.timeout], [['fping', '-q', '-t', '209', '--', '192.0.2.1'], 2000]);
+  assert.ok(209 * (1 + 1.5 + 1.5 ** 2 + 1.5 ** 3) < 2000);
 });

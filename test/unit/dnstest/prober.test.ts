@@ -223,6 +223,32 @@ test('the time of a check is that of the first question alone', async () => {
   assert.match(slow.failure?.text ?? '', /after 300 ms \(limit 100 ms\)/);
 });
 
+test('a check that has little time keeps half of it for the zone’s own server', async () => {
+  const clock = new FakeClock();
+  const dns = new FakeDnsTransport();
+  const limits: number[] = [];
+  const exchange = dns.exchange.bind(dns);
+  dns.exchange = async (server, question, signal) => {
+    limits.push(question.timeout);
+    await clock.advance(question.timeout);
+    return exchange(server, question, signal);
+  };
+  const { choice } = readResolver('192.0.2.53');
+  assert.ok(choice !== undefined);
+  const template = { text: '@.test.example', places: 1 };
+  const options: ProberOptions = { resolver: choice, template, family: 4, hash, timeout: 5000, control };
+  const prober = new Prober(options, { clock, random: randomBytes, dns, libc: noLibc });
+  assert.equal(kind(await prober.check(never, 2000)), 'timeout');
+  assert.deepEqual([limits.splice(0), clock.monotonic()], [[1000, 1000], 2000]);
+  await prober.check(never, 60_000);
+  assert.deepEqual(limits.splice(0), [5000, 5000]);
+  dns.script = (query) => answerTo(query.bytes, { rcode: 'SERVFAIL' });
+  const begun = clock.monotonic();
+  const servfail = await prober.check(never, 4000);
+  assert.deepEqual([limits, clock.monotonic() - begun], [[2000, 1000, 1000], 4000]);
+  assert.deepEqual([kind(servfail), servfail.control], ['servfail', 'failed']);
+});
+
 test('mixed case reaches the server, and an answer in other case is none', async () => {
   const honest = bench(right, { mixedCase: true });
   assert.equal(kind(await honest.check()), 'right');

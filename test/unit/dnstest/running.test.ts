@@ -1,16 +1,21 @@
 /** The module on fakes: status and warnings, reload, restart with its ladder kept, stop. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Answerer } from '../../../src/dnstest/answer.ts';
 import { type DnstestConfig, parseDnstest } from '../../../src/dnstest/config.ts';
 import { NameHash } from '../../../src/dnstest/name-hash.ts';
 import { RunningDnstest } from '../../../src/dnstest/running.ts';
+import { servedZones } from '../../../src/dnstest/serve-zones.ts';
 import type { DnstestDetail } from '../../../src/dnstest/status.ts';
+import type { ResolverWord } from '../../../src/system/resolver-word.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeCommands } from '../../fakes/fake-commands.ts';
+import { FakeDnsListeners } from '../../fakes/fake-dns-listeners.ts';
 import { FakeSwitchFiles } from '../../fakes/fake-switch-files.ts';
 import { FakeUplink } from '../../fakes/fake-uplink.ts';
 import { MemoryLog } from '../../fakes/memory-log.ts';
 import { MemoryStore } from '../../fakes/memory-store.ts';
+import { query } from './build-answers.ts';
 
 const minute = 60_000;
 const cure = { hook: ['mend'] };
@@ -23,6 +28,9 @@ function setUp() {
   const log = new MemoryLog();
   const uplink = new FakeUplink();
   const switches = new FakeSwitchFiles();
+  const said: string[] = [];
+  const listeners = new FakeDnsListeners();
+  const files: Record<string, Buffer> = {};
   const scene = { sick: false };
   let seed = 0;
   const host = {
@@ -32,6 +40,9 @@ function setUp() {
     store,
     uplink,
     switches,
+    listeners,
+    speaker: { say: (words: readonly ResolverWord[]) => void said.push(words.map(({ right }) => right).join()) },
+    files: { read: async (path: string) => files[path] ?? Promise.reject(new Error(`no ${path}`)) },
     tcp: { reaches: () => Promise.resolve(true) },
     // Names that differ from check to check are all that matters here.
     random: (count: number) => Uint8Array.from({ length: count }, () => (seed++ * 7) % 251),
@@ -59,7 +70,7 @@ function setUp() {
   };
   const start = (more: Record<string, unknown> = {}): Promise<RunningDnstest> =>
     RunningDnstest.start(configure(more), host, new AbortController().signal);
-  return { clock, host, commands, scene, log, store, uplink, switches, configure, start };
+  return { said, listeners, files, clock, host, commands, scene, log, store, uplink, switches, configure, start };
 }
 
 const detailOf = (running: RunningDnstest): DnstestDetail => running.health().detail as DnstestDetail;
@@ -231,4 +242,90 @@ test('what nobody foresaw ends the module, for the supervisor to start it again,
   await assert.rejects(running.done, /a defect/);
   await running.stop('restart');
   assert.equal(clock.waiting, 0);
+});
+
+test('each check is a line that the history counts: resolver, outcome and milliseconds', async () => {
+  const { clock, scene, log, start } = setUp();
+  const running = await start();
+  await clock.advance(minute);
+  scene.sick = true;
+  await clock.advance(minute);
+  const lines = log.of('resolver-checked').map(({ fields }) => [fields.resolver, fields.outcome, typeof fields.ms]);
+  assert.deepEqual(lines.slice(0, 3), [
+    ['system', 'ok', 'number'],
+    ['system', 'ok', 'number'],
+    ['system', 'servfail', 'number'],
+  ]);
+  await running.stop('shutdown');
+});
+
+const zone = { bind: ['192.0.2.1', '[2001:db8::1]:5353'], zones: ['test.example.org'], hash_key_file: '/key' };
+
+test('the zone’s server comes, changes and goes with reloads, and answers with the key of its file', async () => {
+  const { listeners, files, configure, start } = setUp();
+  files['/key'] = Buffer.from('k\n');
+  const running = await start({ serve: zone, resolver: [], name: undefined });
+  assert.equal(running.health().summary, 'serves at 192.0.2.1:53, 2001:db8::1:5353');
+  const asked = query('a.test.example.org', 'A');
+  const answer = listeners.opened[0]?.listener.answer(asked, 'udp');
+  assert.deepEqual(
+    answer,
+    new Answerer({ hash: new NameHash('k'), ttl: 300, zones: servedZones(zone.zones, [], []) }).answer(asked, 'udp'),
+  );
+  assert.deepEqual(detailOf(running).serve, {
+    zones: ['test.example.org'],
+    at: ['192.0.2.1:53', '2001:db8::1:5353'],
+    answered: { udp: 1, tcp: 0 },
+    silent: 0,
+  });
+  await running.reload(configure({ serve: { ...zone, bind: ['192.0.2.1'] } }));
+  assert.deepEqual(listeners.openPorts(), [53]);
+  assert.equal(running.health().summary, 'resolvers: 1 unknown; serves at 192.0.2.1:53');
+  await running.reload(configure());
+  assert.deepEqual([listeners.openPorts(), detailOf(running).serve], [[], null]);
+  await running.reload(configure({ serve: zone }));
+  assert.deepEqual(listeners.openPorts(), [53, 5353]);
+  await running.stop('shutdown');
+  assert.deepEqual(listeners.openPorts(), []);
+});
+
+test('a key that cannot be read, or an address that is taken, leaves what runs in force, or nothing behind', async () => {
+  const { listeners, files, store, log, configure, start } = setUp();
+  await assert.rejects(start({ serve: zone }), {
+    code: 'dnstest-key-file',
+    message: /^\/key, .* cannot be read: no \/key$/,
+  });
+  files['/key'] = Buffer.from('k');
+  await assert.rejects(start({ serve: { ...zone, bind: ['192.0.2.1', '192.0.2.1:1'] } }), { code: 'dns-not-bound' });
+  assert.deepEqual([listeners.openPorts(), store.opened], [[], 0]);
+  const running = await start({ serve: { ...zone, bind: ['::'] } });
+  assert.equal(log.of('dnstest-wildcard').length, 1);
+  await assert.rejects(running.reload(configure({ serve: { ...zone, bind: ['::', '[::1]:1'] } })));
+  for (const text of ['', 'a\nb', 'k'.repeat(33)]) {
+    files['/key'] = Buffer.from(text);
+    await assert.rejects(running.reload(configure({ serve: zone })), /hash key/);
+  }
+  assert.deepEqual([listeners.openPorts(), store.opened], [[53], 1]);
+  await running.stop('shutdown');
+});
+
+test('a socket of the zone’s server that fails ends the module, for the supervisor to start it again', async () => {
+  const { listeners, start } = setUp();
+  const running = await start({ serve: { zones: ['x'] } });
+  listeners.opened[0]?.listener.failed(new Error('gone'));
+  await assert.rejects(running.done, /gone/);
+  await running.stop('restart');
+});
+
+test('others are told whether names can be believed: right, in doubt, failing, not judged, and no more when it stops', async () => {
+  const { clock, scene, uplink, said, start } = setUp();
+  const running = await start();
+  await clock.advance(0);
+  scene.sick = true;
+  await clock.advance(3 * minute);
+  uplink.down = 'there is no default route';
+  await clock.advance(minute);
+  await running.stop('shutdown');
+  const changes = said.filter((word, index) => index === 0 || word !== said[index - 1]);
+  assert.deepEqual(changes, ['true', '', 'false', '']);
 });

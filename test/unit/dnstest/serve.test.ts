@@ -5,7 +5,8 @@ import { NetstewardError } from '../../../src/core/errors.ts';
 import { bindingOf } from '../../../src/dnstest/serve-binding.ts';
 import { servedZones } from '../../../src/dnstest/serve-zones.ts';
 import { usualTcpLimits, ZoneServer } from '../../../src/dnstest/server.ts';
-import type { DnsBinding, DnsListener, DnsListeners, DnsListening } from '../../../src/system/dns-listen-ports.ts';
+import type { DnsBinding } from '../../../src/system/dns-listen-ports.ts';
+import { FakeDnsListeners } from '../../fakes/fake-dns-listeners.ts';
 import { answererOf, query, testZone } from './build-answers.ts';
 
 test('a binding is a host, a port, both, or an IPv6 address with or without brackets', () => {
@@ -55,23 +56,6 @@ test('a name server without a zone, and an address that is none, are refused', (
   }
 });
 
-/** Listens nowhere; the binding with port 1 is refused. */
-class FakeDnsListeners implements DnsListeners {
-  readonly opened: { readonly binding: DnsBinding; readonly listener: DnsListener; closed: boolean }[] = [];
-
-  async open(binding: DnsBinding, listener: DnsListener): Promise<DnsListening> {
-    if (binding.port === 1) throw new NetstewardError('dns-not-bound', 'cannot listen');
-    const listening = { binding, listener, closed: false };
-    this.opened.push(listening);
-    return {
-      local: `${binding.address}:${binding.port}`,
-      close: async () => {
-        listening.closed = true;
-      },
-    };
-  }
-}
-
 const bindings = (...ports: readonly number[]): readonly DnsBinding[] =>
   ports.map((port) => ({ address: '127.0.0.1', port }));
 
@@ -114,4 +98,22 @@ test('a socket that fails later ends the server', async () => {
   await assert.rejects(server.ended, /gone/);
   await server.stop();
   assert.equal(listeners.opened[0]?.closed, true);
+});
+
+test('other bindings: those that stay are not touched, and one that is refused leaves all as it was', async () => {
+  const listeners = new FakeDnsListeners();
+  const settings = { bindings: bindings(53, 54), tcp: usualTcpLimits };
+  const server = await ZoneServer.open(listeners, answererOf(testZone), settings);
+  const asked = query('a.test.example', 'A');
+  const before = listeners.opened[0]?.listener.answer(asked, 'udp');
+  await assert.rejects(server.change(answererOf(), bindings(53, 55, 1)), { code: 'dns-not-bound' });
+  assert.deepEqual(listeners.openPorts(), [53, 54]);
+  assert.deepEqual(listeners.opened[0]?.listener.answer(asked, 'udp'), before);
+  await server.change(answererOf({ name: 'other.example', servers: [] }), bindings(55, 53));
+  assert.deepEqual(listeners.openPorts(), [53, 55]);
+  assert.deepEqual(server.local, ['127.0.0.1:55', '127.0.0.1:53']);
+  assert.equal(listeners.opened.length, 4, 'port 53 was opened once, 55 twice');
+  assert.notDeepEqual(listeners.opened[0]?.listener.answer(asked, 'udp'), before);
+  await server.stop();
+  assert.deepEqual(listeners.openPorts(), []);
 });

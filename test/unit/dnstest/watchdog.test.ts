@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { CheckResult, FailureKind } from '../../../src/dnstest/check-result.ts';
+import { blameOf, type CheckResult, type FailureKind } from '../../../src/dnstest/check-result.ts';
 import {
   afterCheck,
   afterCure,
@@ -171,4 +171,18 @@ test('a test zone that is down, and a machine that cannot ask, say nothing of th
   });
   assert.deepEqual(firstVerdict(result('local')), { kind: 'excused', cause: 'local', text: 'it is local' });
   assert.equal(firstVerdict(result('servfail', 'right')).kind, 'ask');
+});
+
+test('a wrong address counts unless the zone’s own server is not right either; one beside the right one always counts', () => {
+  const blame = (kind: FailureKind, control?: CheckResult['control']): string | undefined =>
+    blameOf(result(kind, control));
+  for (const kind of ['wrong', 'stale', 'timeout', 'slow', 'nxdomain'] as const) {
+    assert.deepEqual(
+      [blame(kind), blame(kind, 'right'), blame(kind, 'failed')],
+      ['resolver', 'resolver', 'zone'],
+      kind,
+    );
+  }
+  for (const kind of ['partial', 'bogus'] as const) assert.equal(blame(kind, 'failed'), 'resolver', kind);
+  assert.equal(blame('local', 'failed'), 'local');
 });

@@ -1,7 +1,7 @@
 /** The queue before the signature checks: fair by source, bounded, newest first of each sender. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Queued, SourceQueue, sourceGroup } from '../../../src/dyndns/queue.ts';
+import { familiarPlaces, type Queued, SourceQueue, sourceGroup } from '../../../src/dyndns/queue.ts';
 
 interface Item extends Queued {
   readonly number: number;
@@ -71,6 +71,22 @@ test('a packet from a familiar address can be taken alone, and costs strangers n
   assert.equal(queue.takeFamiliar()?.number, 2);
   assert.deepEqual(drain(queue), [3, 1]);
   assert.equal(queue.takeFamiliar(), undefined);
+});
+
+test('forgeries with the address of a familiar source do not put out its genuine packet at once', () => {
+  const queue = new SourceQueue<Item>();
+  const familiar = { familiar: true };
+  queue.put(item('192.0.2.1', -1, familiar));
+  for (let number = 1; number < familiarPlaces; number += 1) queue.put(item('192.0.2.1', number, familiar));
+  assert.deepEqual([queue.size, queue.replaced], [familiarPlaces, 0]);
+  queue.put(item('192.0.2.2', 1000, familiar));
+  // Each source has its turn, however much another one has sent.
+  assert.deepEqual([queue.takeFamiliar()?.number, queue.takeFamiliar()?.number], [-1, 1000]);
+  for (let number = 0; number < 100; number += 1) queue.put(item('192.0.2.1', 100 + number, familiar));
+  assert.equal(queue.size, familiarPlaces);
+  assert.equal(queue.replaced, 99);
+  assert.equal(drain(queue)[0], 184);
+  assert.equal(queue.hasFamiliar, false);
 });
 
 test('a source is an IPv4 address, or the /64 of an IPv6 one', () => {

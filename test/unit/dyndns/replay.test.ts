@@ -17,6 +17,7 @@ import { headerValue } from '../../../src/dyndns/timestamp.ts';
 import { MemoryStore } from '../../fakes/memory-store.ts';
 import { keyA, keyB } from './fixtures.ts';
 
+const commitSync = { sync: () => Promise.resolve() };
 const id = keyA.verify.id;
 const path = '/state/dyndns.sqlite';
 const v4 = '192.0.2.1';
@@ -156,13 +157,13 @@ test('no packet is accepted twice for one family, whatever headers say and howev
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       const disk = new MemoryStore();
-      let store = new ReplayStore(disk, path);
+      let store = new ReplayStore(disk, commitSync, path);
       let header = 0;
       const accepted: { family: 4 | 6; timestamp: number }[] = [];
       for (const { family, timestamp, changes, restart, otherWriter } of steps) {
         if (restart) {
           store.close();
-          store = new ReplayStore(disk, path);
+          store = new ReplayStore(disk, commitSync, path);
         }
         if (otherWriter !== undefined) header = headerValue(otherWriter);
         const known = accepted.filter((packet) => packet.family === family);
@@ -200,12 +201,12 @@ test('any state comes back from the disk with every bit of each timestamp', () =
   fc.assert(
     fc.property(fc.array(step, { maxLength: 6 }), (steps) => {
       const disk = new MemoryStore();
-      const store = new ReplayStore(disk, path);
+      const store = new ReplayStore(disk, commitSync, path);
       for (const [index, { family, timestamp, changes }] of steps.entries()) {
         store.update((state) => accept(state, family, timestamp, changes, index % 2 === 0 ? id : keyB.verify.id));
       }
       store.close();
-      const again = new ReplayStore(disk, path);
+      const again = new ReplayStore(disk, commitSync, path);
       assert.deepEqual(again.state, store.state);
       again.close();
     }),

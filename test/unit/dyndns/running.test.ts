@@ -36,6 +36,7 @@ function setUp() {
     sockets,
     log,
     store: new MemoryStore(),
+    commitSync: { sync: () => Promise.resolve() },
     nameServer: { ask: () => Promise.resolve({ ok: false as const, reason: 'not asked in this test' }) },
   };
   zones.set(file, `# dynamic: 0 ${key.verify.text}\n+a.net:192.0.2.1\n+b.net:192.0.2.1\n`);
@@ -273,6 +274,53 @@ test('a reload that cannot be leaves the old configuration in force; one that ca
   await running.stop('shutdown');
   await running.done;
   assert.equal(stage.sockets.size, 0);
+});
+
+/** As the event loop and the time go on. */
+async function through(stage: ReturnType<typeof setUp>, work: Promise<void>): Promise<void> {
+  let ended = false;
+  const done = work.finally(() => {
+    ended = true;
+  });
+  for (let turn = 0; turn < 1000 && !ended; turn += 1) {
+    await settle();
+    await stage.clock.advance(10);
+  }
+  assert.ok(ended, 'it ends');
+  await done;
+}
+
+test('packets that were heard before a reload, or before the end, are worked off first', async () => {
+  const stage = setUp();
+  const running = await stage.start();
+  stage.sockets.send(encodePacket(key, stage.stamp()), '192.0.2.7');
+  await through(stage, running.reload(stage.configure()));
+  assert.deepEqual(stage.addresses(), ['192.0.2.7', '192.0.2.7']);
+  await stage.clock.advance(1000);
+  stage.sockets.send(encodePacket(key, stage.stamp()), '192.0.2.8');
+  await through(stage, running.stop('shutdown'));
+  assert.deepEqual(stage.addresses(), ['192.0.2.8', '192.0.2.8']);
+  assert.equal(stage.commands.requests.length, 2);
+});
+
+test('a reload while the update command runs begins no second run beside it', async () => {
+  const stage = setUp();
+  const running = await stage.start();
+  let finish = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  stage.commands.delay = () => held;
+  await stage.send('192.0.2.7');
+  assert.equal(stage.commands.requests.length, 1);
+  const reloaded = running.reload(stage.configure());
+  await stage.clock.advance(500);
+  await settle();
+  assert.equal(stage.commands.requests.length, 1);
+  finish();
+  await through(stage, reloaded);
+  assert.equal(stage.commands.requests.length, 1);
+  await running.stop('shutdown');
 });
 
 test('a socket that fails is a crash of the module, which the supervisor starts again', async () => {

@@ -24,6 +24,7 @@ async function setUp() {
     zones,
     log: new MemoryLog(),
     store: new MemoryStore(),
+    commitSync: { sync: () => Promise.resolve() },
     commands: new FakeCommands(),
     nameServer: { ask: () => Promise.resolve({ ok: false as const, reason: 'not asked in this test' }) },
   };

@@ -24,12 +24,14 @@ function bench(...tokens: string[]) {
   const resolver = new FakeResolver();
   const probe = new FakeHttpProbe();
   const checks = new ProbeSource(probe, { timeout: 1000, bodyLimit: 1000 });
+  const { signal } = new AbortController();
   const settings = { services: tokens.map(token), resolveTimeout: 1000 };
   const gates = (changes = {}) => new OwnSideGates({ uplink, resolver, checks }, { ...settings, ...changes });
   const one = gates();
-  const { signal } = new AbortController();
+  const lookBelieving = (believed: boolean | undefined, name: string) =>
+    new OwnSideGates({ uplink, resolver, checks, believable: () => believed }, settings).look(signal, () => [name]);
   const look = (...names: string[]) => one.look(signal, () => names);
-  return { uplink, resolver, probe, look, lookWithout: () => gates({ uplink: false }).look(signal) };
+  return { uplink, resolver, probe, look, lookBelieving, lookWithout: () => gates({ uplink: false }).look(signal) };
 }
 
 describe('the own side', () => {
@@ -38,6 +40,15 @@ describe('the own side', () => {
     uplink.down = "the default route's link eth0 is down";
     assert.deepEqual(await look(), { ok: false, gate: 'link', reason: "the default route's link eth0 is down" });
     assert.equal(resolver.requests.length, 0);
+  });
+
+  it('is broken when the watch of resolvers says that names cannot be believed, and nothing is asked then', async () => {
+    const { resolver, lookBelieving } = bench();
+    resolver.answer('own.example', '9.9.9.1');
+    const broken = await lookBelieving(false, 'own.example');
+    assert.deepEqual([broken.ok, broken.ok ? '' : broken.gate, resolver.requests.length], [false, 'resolver', 0]);
+    assert.deepEqual(await lookBelieving(undefined, 'own.example'), works);
+    assert.deepEqual(await lookBelieving(true, 'own.example'), works);
   });
 
   it('works when one control service does, which is then asked first and alone', async () => {

@@ -152,3 +152,14 @@ test('a file that cannot be read is one clear message', async () => {
       error.message === 'n.toml: cannot be read: there is no such file',
   );
 });
+
+test('a module that must start has to be on, and to be a module', async () => {
+  await assert.rejects(
+    () => parse('[supervisor]\nmust_start = ["nbrpc", "dyndns", "x"]\n[nbrpc]\n'),
+    /must_start\.2: must be one of "nbrpc"/,
+  );
+  await assert.rejects(
+    () => parse('[supervisor]\nmust_start = ["nbrpc", "dyndns"]\n[nbrpc]\n'),
+    /n\.toml:2:24: supervisor\.must_start\.1: \[dyndns\] is not on: add its table, or leave it out here/,
+  );
+});

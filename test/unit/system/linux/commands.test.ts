@@ -30,6 +30,7 @@ test('a command that fails tells its code and its last words, without control ch
   const failed = await run(['sh', '-c', 'printf "first\\n\\033[31mno socket\\n" >&2; exit 3']);
   assert.ok(!failed.ok);
   assert.match(failed.reason, /^sh: ended with code 3: first; .*no socket$/);
+  assert.equal(failed.code, 3);
   assert.ok(!failed.reason.includes('\u001b'));
   const missing = await run(['/nonexistent/command']);
   assert.ok(!missing.ok && missing.reason.includes('ENOENT'));
