@@ -21,6 +21,10 @@ const limits: Readonly<Record<string, number>> = {
   'netsteward-dyndns.service': 20,
   'netsteward-dyndns-client.service': 20,
   'netsteward-dyndns-watch.service': 20,
+  'netsteward-dnstest.service': 20,
+  'netsteward-dnstest-daemon.service': 20,
+  // Root, because systemd lets nobody else restart units.
+  'netsteward-dnstest-watch.service': 25,
   [hardened]: 15,
 };
 
