@@ -25,17 +25,9 @@ test('names can be believed when one of the servers that are asked answers right
   assert.equal(believable([], undefined), undefined);
 });
 
-/** Resolves with what the hearer hears next. */
-async function heard(hearer: BroadcastHearer, say: () => void): Promise<readonly ResolverWord[]> {
-  const channel = new BroadcastChannel('netsteward-resolvers');
-  const next = new Promise((resolve) => {
-    channel.onmessage = resolve;
-  });
-  say();
-  await next;
-  // Both ports of this thread have it then, or with the next turn.
-  await new Promise((resolve) => setImmediate(resolve));
-  channel.close();
+/** Resolves with what the hearer has as soon as it is so many words. */
+async function heard(hearer: BroadcastHearer, count: number): Promise<readonly ResolverWord[]> {
+  while (hearer.words().length !== count) await new Promise((resolve) => setTimeout(resolve, 5));
   return hearer.words();
 }
 
@@ -46,19 +38,20 @@ test('another thread hears what one says, and forgets it when it is not said aga
   const speaker = new URL('../../../src/system/linux/resolver-word.js', import.meta.url).href;
   const code = `import(${JSON.stringify(speaker)}).then(({ BroadcastSpeaker }) =>
     new BroadcastSpeaker().say([{ address: '192.0.2.1', right: false }, { address: undefined, right: undefined }], 1000));`;
-  let worker: Worker | undefined;
-  const words = await heard(hearer, () => {
-    worker = new Worker(code, { eval: true });
-  });
-  assert.deepEqual(words, [word('192.0.2.1', false), word(undefined, undefined)]);
+  const worker = new Worker(code, { eval: true });
+  assert.deepEqual(await heard(hearer, 2), [word('192.0.2.1', false), word(undefined, undefined)]);
   await clock.advance(999);
   assert.equal(hearer.words().length, 2);
   await clock.advance(1);
   assert.deepEqual(hearer.words(), []);
-  await worker?.terminate();
+  await worker.terminate();
   const here = new BroadcastSpeaker();
-  assert.equal((await heard(hearer, () => here.say([word('::1', true)], 5))).length, 1);
+  here.say([word('::1', true)], 1000);
+  assert.deepEqual(await heard(hearer, 1), [word('::1', true)]);
   const odd = new BroadcastChannel('netsteward-resolvers');
-  assert.equal((await heard(hearer, () => odd.postMessage({ words: 'nonsense' }))).length, 1);
+  odd.postMessage({ words: 'nonsense' });
+  // In order: what comes after the nonsense is heard, and the nonsense was not in between.
+  odd.postMessage({ words: [{}, {}, {}], holds: 1000 });
+  assert.equal((await heard(hearer, 3)).length, 3);
   odd.close();
 });
