@@ -55,14 +55,15 @@ const none = { pass: 0, fail: 0, skipped: 0, todo: 0 };
 const unsteady = [];
 
 /** Runs one group; gives its counts. */
-function runGroup({ name, pattern, concurrency, first, again }) {
+function runGroup({ name, pattern, concurrency, first }) {
   const members = files.filter((file) => pattern.test(file)).map((file) => relative(root, join(built, file)));
   if (members.length === 0) return none;
   say(`${name}: ${members.length} ${members.length === 1 ? 'file' : 'files'}`);
   // If that fails, the tests that build on it say so.
   if (first !== undefined) run(process.execPath, [join(built, first)]);
-  if (!again) return runFiles(members, concurrency);
-  return members.map(runTwice).reduce(added, none);
+  // One after the other: each has servers of its own on the machine's two cores.
+  if (concurrency === 1) return members.map((file) => runTwice([file], 1)).reduce(added, none);
+  return runTwice(members, concurrency);
 }
 
 function added(one, other) {
@@ -70,18 +71,27 @@ function added(one, other) {
 }
 
 /**
- * One file, and once more where it fails: real servers and a real systemd race for two cores that others use too. A failure
- * that does not repeat is named at the end; a defect repeats.
+ * Files, and those that fail once more: real servers, threads and a real systemd race for two cores that others use too. A
+ * failure that does not repeat is named at the end; a defect repeats.
  */
-function runTwice(file) {
+function runTwice(members, concurrency) {
+  const first = runFiles(members, concurrency);
+  if (first.fail === 0) return first;
+  const failed = members.length === 1 ? members : first.failed.filter((file) => members.includes(file));
+  if (failed.length === 0) return first;
+  say(`failed: ${failed.join(', ')}: once more`);
   const skippedBefore = untested.length;
-  const counts = runFiles([file], 1);
-  if (counts.fail === 0) return counts;
-  say(`${file} failed: once more`);
+  const second = runFiles(failed, 1);
   untested.length = skippedBefore;
-  const second = runFiles([file], 1);
-  if (second.fail === 0) unsteady.push(file);
-  return second;
+  if (second.fail > 0) return { ...first, fail: second.fail };
+  unsteady.push(...failed);
+  return { ...first, pass: first.pass + first.fail, fail: 0 };
+}
+
+/** The files, relative to the root, of what a TAP text says has failed. */
+function failedIn(text) {
+  const places = [...text.matchAll(/^ *not ok .*\n *---\n(?: .*\n)*? *location: '(.+?):\d+:\d+'$/gm)];
+  return [...new Set(places.map(([, file]) => relative(root, file)))];
 }
 
 /** In one `node --test`. */
@@ -108,18 +118,18 @@ function runFiles(members, concurrency) {
     fail: count('fail') + count('cancelled'),
     skipped: skippedIn(text),
     todo: count('todo'),
+    failed: failedIn(text),
   };
   if (status !== 0 && counts.fail === 0) counts.fail = 1;
   if (members.length > 0 && counts.pass + counts.fail + counts.skipped === 0) counts.fail = 1;
   return counts;
 }
 
-// Kernel and system tests share the machine's two cores with servers of their own: one file at a time.
 const groups = [
   { name: 'unit and contract tests', pattern: /^(unit|contract)\//, concurrency: 2 },
-  { name: 'kernel tests', pattern: /^kernel\//, again: true },
+  { name: 'kernel tests', pattern: /^kernel\//, concurrency: 1 },
   // On a new machine their Debian trees are made first: a minute or two that are no test's.
-  { name: 'system tests', pattern: /^system\//, again: true, first: 'system/make-trees.js' },
+  { name: 'system tests', pattern: /^system\//, concurrency: 1, first: 'system/make-trees.js' },
 ];
 const total = groups.map(runGroup).reduce(added, none);
 for (const file of unsteady) process.stdout.write(`unsteady: ${file} failed, and passed when it was run once more\n`);
