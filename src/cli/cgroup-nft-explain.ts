@@ -17,6 +17,10 @@ import { KernelView, type ReadableKernel } from './cgroup-nft-kernel-view.ts';
 import { ageText, marginText } from './cgroup-nft-view.ts';
 import { print } from './output.ts';
 
+// `netsteward cgroup-nft` by itself has no control socket: whether one runs cannot be told.
+const nobody =
+  '  no netsteward run with cgroup-nft was found: unless a netsteward cgroup-nft runs, nothing keeps this up to date';
+
 export interface ExplainFlags {
   readonly config: string;
   readonly file: readonly string[];
@@ -94,8 +98,7 @@ export async function explain(
       }
     }
     if (kernel.trouble !== undefined) lines.push(`  the kernel's rules were not looked at: ${kernel.trouble}`);
-    if (status === undefined)
-      lines.push('  no netsteward that runs with cgroup-nft was found, so nothing keeps this up to date');
+    if (status === undefined) lines.push(nobody);
   } finally {
     kernel.close();
   }

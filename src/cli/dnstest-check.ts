@@ -37,7 +37,7 @@ export function dnstestCheck(): Command {
   const command = new Command('check')
     .summary('ask resolvers what no cache can know, once')
     .description(
-      "Asks for a name whose address follows from its hash, as `netsteward dnstest serve` gives it, and compares. Each @ in the name becomes 12 random letters, so that no cache can know the answer. Without --resolver the machine's own way is checked (getaddrinfo: resolv.conf, nsswitch).",
+      "Asks for a name whose address follows from its hash, as `netsteward dnstest serve` gives it, and compares. Each @ in the name becomes 12 random letters and digits, so that no cache can know the answer. Without --resolver the machine's own way is checked (getaddrinfo: resolv.conf, nsswitch).",
     )
     .argument('<name>', 'such as "@.test.example.org"');
   for (const option of [...hashKeyFlags(), ...checkFlags()]) command.addOption(option);

@@ -55,7 +55,7 @@ In another terminal:
   npx --no-install netsteward lab censor${state} news.example sni      (kinds: netsteward lab censor --help; none ends it)
   npx --no-install netsteward lab curl${state} news.example
 The check list is ${rehearsal.checkList}
-
+${options.tour ? ordersBesideTheTour : ''}
 Ready after ${((systemClock.monotonic() - begun) / 1000).toFixed(1)} s. Here is each flip as it happens; Ctrl-C ends everything.
 
 `);
@@ -66,6 +66,11 @@ Ready after ${((systemClock.monotonic() - begun) / 1000).toFixed(1)} s. Here is 
   }
   print(`\nThe lab is down; nothing of it is left but ${lab.stateDir}/router.\n`);
 }
+
+// Its control services are blocked by the tour too: with both gone, netsteward takes its own side to be broken, and judges nothing.
+const ordersBesideTheTour = `The censor's tour takes some three minutes. It blocks and frees the same services: give orders of your own when it is over,
+or go without it (npm start -- --no-tour).
+`;
 
 /** Local time, `12:34:56`. */
 function clock(): string {

@@ -99,7 +99,8 @@ for (const tree of ['host', 'bookworm', 'trixie'] as const) {
       await startServer(box);
       await box.run(['nft', '-f', '-'], { stdin: refusing() });
       const client = async (flags: string): Promise<void> => {
-        const unit = `[Service]\nExecStart=${connecting('/run/client.json', flags)}\n`;
+        // READY=1 comes after the first attempt: a start that is over has made it.
+        const unit = `[Service]\nType=notify\nExecStart=${connecting('/run/client.json', `-n ${flags}`)}\n`;
         await box.write('/run/systemd/system/client.service', unit);
         await box.run(['systemctl', 'daemon-reload']);
         await box.run(['systemctl', 'restart', 'client.service']);

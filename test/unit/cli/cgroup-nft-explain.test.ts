@@ -84,7 +84,8 @@ const lines = async (unit: string, changes?: Partial<ExplainPorts>, config = con
   (await explain(unit, config, ports(changes))).text.split('\n').slice(0, -1);
 
 const chain = unitChain('out', 'a.service');
-const nobody = '  no netsteward that runs with cgroup-nft was found, so nothing keeps this up to date';
+const nobody =
+  '  no netsteward run with cgroup-nft was found: unless a netsteward cgroup-nft runs, nothing keeps this up to date';
 
 test('a unit is explained: its cgroup, each group and rule that matches it, what the kernel has of that, and what does not match', async () => {
   assert.deepEqual(await lines('a.service'), [
