@@ -30,7 +30,12 @@ export function registerDyndnsServe(parent: Command): void {
     .argument('[update-command...]', 'program to run after each change, with its arguments; after --')
     .option('-g, --genkey', 'print a new key pair and exit')
     .option('-b, --bind <[host:]port>', 'where to listen (default: [::]:5533)')
-    .addOption(new Option('-v, --ip-af <family>', 'listen on one family only').choices(['4', '6']))
+    .addOption(
+      new Option(
+        '-v, --ip-af <family>',
+        'listen on addresses of this family; [::] takes IPv4 too, unless net.ipv6.bindv6only is 1',
+      ).choices(['4', '6']),
+    )
     .option('--systemd', 'take the socket that systemd passes, and tell it when ready')
     .option('-u, --uid <user[:group]>', 'give up root for this user once the socket is open')
     .option('--update-timestamps', 'write the timestamp of each packet into the zone, also when nothing changes')
