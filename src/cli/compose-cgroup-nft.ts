@@ -5,7 +5,6 @@ import { NetstewardError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { BoundModule } from '../supervisor/bound-module.ts';
 import { bindModule } from '../supervisor/bound-module.ts';
-import { nftScript } from '../system/nft-script.ts';
 import type { CgroupTree, KernelRuleset } from '../system/unit-ports.ts';
 import type { RuleCheckPorts } from './cgroup-nft-check.ts';
 import type { ExplainPorts } from './cgroup-nft-explain.ts';
@@ -187,25 +186,14 @@ async function composePreflight(): Promise<CgroupNftPreflightHost> {
 
 /** Tries a throw-away rule in nft's check mode; undefined where that may not be done. */
 async function knowsSocketCgroup(): Promise<boolean | undefined> {
-  const { openNft } = await import('../system/linux/nft-open.ts');
-  const table = { family: 'inet', name: 'netsteward-probe' } as const;
+  const [{ openNft }, { socketMatchProbe }] = await Promise.all([
+    import('../system/linux/nft-open.ts'),
+    import('../cgroup-nft/socket-match.ts'),
+  ]);
   try {
     const nft = await openNft();
     try {
-      await nft.check(
-        nftScript(
-          { op: 'add-table', table },
-          { op: 'add-set', table, set: 'units', type: 'cgroupsv2' },
-          { op: 'add-chain', table, chain: 'output', type: 'filter', hook: 'output' },
-          {
-            op: 'add-rule',
-            table,
-            chain: 'output',
-            when: [{ kind: 'cgroup-in-set', level: 1, set: 'units' }],
-            action: { kind: 'count' },
-          },
-        ),
-      );
+      await nft.check(socketMatchProbe);
       return true;
     } catch {
       return false;
