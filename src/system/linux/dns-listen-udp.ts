@@ -2,6 +2,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { DnsBinding, DnsListener } from '../dns-listen-ports.ts';
+import { closeDatagram } from './datagram-close.ts';
 import { notBound } from './dns-not-bound.ts';
 
 /** Bytes; two seconds of 10 000 queries a second. The kernel gives no more than net.core.rmem_max (socket(7)). */
@@ -21,7 +22,7 @@ export function listenUdp(binding: DnsBinding, listener: DnsListener): Promise<U
       lookup: (address, _options, done) => done(null, address, six ? 6 : 4),
     });
     const refused = (error: Error): void => {
-      void close(socket);
+      void closeDatagram(socket);
       reject(notBound(binding, 'UDP', error));
     };
     socket.once('error', refused);
@@ -35,11 +36,11 @@ export function listenUdp(binding: DnsBinding, listener: DnsListener): Promise<U
     socket.bind({ address: binding.address, port: binding.port }, () => {
       socket.removeListener('error', refused);
       socket.on('error', (error) => {
-        void close(socket);
+        void closeDatagram(socket);
         listener.failed(error);
       });
       raiseBuffer(socket);
-      resolve({ port: socket.address().port, close: () => close(socket) });
+      resolve({ port: socket.address().port, close: () => closeDatagram(socket) });
     });
   });
 }
@@ -50,15 +51,4 @@ function raiseBuffer(socket: Socket): void {
   } catch {
     // A smaller buffer loses queries sooner in a flood, and nothing else.
   }
-}
-
-function close(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    try {
-      socket.close(resolve);
-    } catch {
-      // Closed already (ERR_SOCKET_DGRAM_NOT_RUNNING).
-      resolve();
-    }
-  });
 }

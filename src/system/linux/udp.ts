@@ -3,6 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { describeError, NetstewardError } from '../../core/errors.ts';
 import type { DatagramListener, UdpBinding, UdpSocket, UdpSockets } from '../dyndns-ports.ts';
+import { closeDatagram } from './datagram-close.ts';
 
 /** Bytes: some seconds of 30 000 packets a second. The kernel gives no more than net.core.rmem_max (socket(7)). */
 const wantedBuffer = 4 * 1024 * 1024;
@@ -14,7 +15,7 @@ export class LinuxUdpSockets implements UdpSockets {
       const six = 'fd' in binding || isIPv6(binding.address);
       const socket = createSocket({ type: six ? 'udp6' : 'udp4' });
       const refused = (error: Error): void => {
-        void close(socket);
+        void closeDatagram(socket);
         reject(notBound(binding, error));
       };
       socket.once('error', refused);
@@ -22,10 +23,10 @@ export class LinuxUdpSockets implements UdpSockets {
       const bound = (): void => {
         socket.removeListener('error', refused);
         socket.on('error', (error) => {
-          void close(socket);
+          void closeDatagram(socket);
           listener.failed(error);
         });
-        resolve({ local: localOf(socket), receiveBuffer: raiseBuffer(socket), close: () => close(socket) });
+        resolve({ local: localOf(socket), receiveBuffer: raiseBuffer(socket), close: () => closeDatagram(socket) });
       };
       try {
         if ('fd' in binding) socket.bind({ fd: binding.fd }, bound);
@@ -54,17 +55,6 @@ function raiseBuffer(socket: Socket): number {
 function localOf(socket: Socket): string {
   const { address, port } = socket.address();
   return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-function close(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    try {
-      socket.close(resolve);
-    } catch {
-      // Closed already (ERR_SOCKET_DGRAM_NOT_RUNNING).
-      resolve();
-    }
-  });
 }
 
 function notBound(binding: UdpBinding, error: Error): NetstewardError {
