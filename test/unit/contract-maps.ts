@@ -1,5 +1,5 @@
 /** Looks into maps from a contract's sentences to tests: whether each test is there, and each test file of the module is named. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout } from '../checkout.ts';
 import { namedTests, problemOf } from '../system/named-tests.ts';
@@ -10,20 +10,8 @@ const testFolder = join(checkout, 'test');
 export function problemsOf(map: string, calls: readonly string[]): readonly string[] {
   return namedTests(map).flatMap((test) => {
     const problem = problemOf(test, calls);
-    if (problem === undefined || hasLongName(test, calls)) return [];
-    return [`${test.path} ${problem} (${test.line})`];
+    return problem === undefined ? [] : [`${test.path} ${problem} (${test.line})`];
   });
-}
-
-/** Names that do not fit beside their call stand in a line of their own. */
-function hasLongName({ path, name }: { readonly path: string; readonly name: string }, calls: readonly string[]) {
-  if (name === '' || !existing(path)) return false;
-  const text = readFileSync(join(testFolder, path), 'utf8').replaceAll(/\(\n\s*/g, '(');
-  return ["'", '"', '`'].some((quote) => calls.some((call) => text.includes(`${call}(${quote}${name}${quote}`)));
-}
-
-function existing(path: string): boolean {
-  return testFiles().includes(path);
 }
 
 /** Below test/, with `/`. */

@@ -4,50 +4,25 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { checkout } from '../../checkout.ts';
+import { type NamedTest, namedTests, problemOf } from '../../system/named-tests.ts';
 
 const root = join(checkout, 'test');
 const map = readFileSync(join(root, 'unit', 'nbrpc', 'contract-map.md'), 'utf8');
 
-interface Named {
-  readonly line: string;
-  /** `stories/NN-name`, or a file below test/. */
-  readonly path: string;
-  /** Of a test or a group of them; empty for a story. */
-  readonly name: string;
-}
+const calls = ['it', 'test', 'describe'];
 
-function namedTests(text: string): readonly Named[] {
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith('- '))
-    .flatMap((line) => {
-      const [, tests] = line.split(' → ');
-      assert.ok(tests !== undefined, `${line} names no test`);
-      return tests.split(' | ').map((test) => {
-        const [path = '', ...name] = test.split(': ');
-        return { line, path, name: name.join(': ') };
-      });
-    });
-}
-
-/** Why it cannot be held by that test; undefined where it can. */
-function problemOf({ path, name }: Named): string | undefined {
-  const at = join(root, path);
-  if (!existsSync(at)) return 'does not exist';
-  if (path.startsWith('stories/')) return existsSync(join(at, 'expected')) ? undefined : 'is no story';
-  const text = readFileSync(at, 'utf8');
-  const quoted = [`'${name}'`, `"${name}"`, `\`${name}\``];
-  const there = quoted.some((literal) =>
-    ['it', 'test', 'describe'].some((call) => text.includes(`${call}(${literal}`)),
-  );
-  return there ? undefined : `has no test "${name}"`;
+/** A name of a test or a group, or `stories/NN-name`, which needs none. */
+function problemHere(test: NamedTest): string | undefined {
+  if (!test.path.startsWith('stories/')) return problemOf(test, calls);
+  if (!existsSync(join(root, test.path))) return 'does not exist';
+  return existsSync(join(root, test.path, 'expected')) ? undefined : 'is no story';
 }
 
 describe('the map of the contract', () => {
   it('names only tests that there are', () => {
     const named = namedTests(map);
     const problems = named.flatMap((test) => {
-      const problem = problemOf(test);
+      const problem = problemHere(test);
       return problem === undefined ? [] : [`${test.path} ${problem} (${test.line})`];
     });
     assert.deepEqual(problems, []);
@@ -66,7 +41,7 @@ describe('the map of the contract', () => {
   });
 
   it('would not pass with a test that is not there', () => {
-    const problem = (line: string): string | undefined => namedTests(line).map(problemOf)[0];
+    const problem = (line: string): string | undefined => namedTests(line).map(problemHere)[0];
     assert.equal(problem('- x → stories/99-nothing'), 'does not exist');
     assert.equal(problem('- x → unit/nbrpc/none.test.ts: y'), 'does not exist');
     assert.match(problem('- x → unit/nbrpc/print.test.ts: no such test') ?? '', /has no test "no such test"/);
