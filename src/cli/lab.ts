@@ -62,7 +62,8 @@ export function registerLab(program: Command): void {
     .description('block, or unblock, a name, an address, ipv4 or ipv6 on the direct path')
     .argument('<target>', 'a service, an address, ipv4 or ipv6')
     .addArgument(lab.createArgument('<kind>', 'how').choices(censorKinds))
-    .option('--after <kilobytes>', 'stall: what passes before the silence (default: 16)')
+    .option('--after <kilobytes>', 'stall, cut: what passes before the silence or the reset (default: 16)')
+    .option('--rate <kilobytes>', 'throttle: what passes in a second (default: 4)')
     .option('--address <address...>', 'dns: what the forged answers say (default: private addresses)')
     .option('--location <url>', 'redirect: where to')
     .addHelpText('after', listed('Kinds', censorHelp))
@@ -163,6 +164,7 @@ async function status(options: StateOption & { json?: boolean }): Promise<void> 
 
 interface CensorFlags extends StateOption {
   readonly after?: string;
+  readonly rate?: string;
   readonly address?: string[];
   readonly location?: string;
 }
@@ -171,6 +173,7 @@ async function censor(target: string, kind: CensorKind, options: CensorFlags): P
   const lab = await attached(options);
   await lab.censor(target, kind, {
     ...(options.after === undefined ? {} : { after: count('--after', options.after) * 1024 }),
+    ...(options.rate === undefined ? {} : { rate: count('--rate', options.rate) * 1024 }),
     ...(options.address === undefined ? {} : { addresses: options.address }),
     ...(options.location === undefined ? {} : { location: options.location }),
   });

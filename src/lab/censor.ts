@@ -6,8 +6,10 @@ import type { Service } from './service.ts';
 import type { CensorKind } from './vocabulary.ts';
 
 export interface CensorOptions {
-  /** Of `stall`: bytes from the server that pass, counted on the wire (TLS handshake included); 16 KiB by default. */
+  /** Of `stall` and `cut`: bytes from the server that pass, counted on the wire (TLS handshake included); 16 KiB by default. */
   readonly after?: number;
+  /** Of `throttle`: bytes a second from the server; 4 KiB by default. */
+  readonly rate?: number;
   /** Of `dns`: what the forged answers say; a private address of each family by default. */
   readonly addresses?: readonly string[];
   /** Of `redirect`: where to; `http://blocked.example/` by default. */
@@ -32,12 +34,16 @@ export interface Diversion {
 }
 
 export interface MiddleboxRule {
-  readonly kind: 'sni' | 'hijack' | 'blockpage' | 'redirect' | 'stall';
+  readonly kind: 'sni' | 'sni-drop' | 'hijack' | 'blockpage' | 'legal' | 'redirect' | 'stall' | 'cut' | 'throttle';
   /** Only connections whose server name or Host header says so; all when undefined. */
   readonly name: string | undefined;
   readonly after: number;
+  readonly rate: number;
   readonly location: string;
 }
+
+/** Addresses, or that there is no such name. */
+export type Forgery = readonly string[] | 'nxdomain';
 
 export type FilterVerdict = 'drop' | 'rst' | 'icmp' | 'accept';
 
@@ -46,17 +52,21 @@ export interface CensorPlan {
   readonly verdicts: ReadonlyMap<string, FilterVerdict>;
   readonly families: Readonly<Record<'ipv4' | 'ipv6', FilterVerdict | undefined>>;
   readonly diversions: readonly Diversion[];
-  /** Names with the addresses that forged answers give; no diversion of DNS when empty. */
-  readonly poison: ReadonlyMap<string, readonly string[]>;
+  /** Names with what forged answers say; no diversion of DNS when empty. */
+  readonly poison: ReadonlyMap<string, Forgery>;
 }
 
 const filterKinds: ReadonlySet<CensorKind> = new Set(['drop', 'rst', 'icmp']);
 const portsOf: Readonly<Record<MiddleboxRule['kind'], readonly (80 | 443)[]>> = {
   sni: [443],
+  'sni-drop': [443],
   hijack: [80, 443],
   blockpage: [80],
+  legal: [80],
   redirect: [80],
   stall: [80, 443],
+  cut: [80, 443],
+  throttle: [80, 443],
 };
 
 /** Reads a target as people write it. Throws LabError `lab-target`. */
@@ -76,12 +86,15 @@ export function parseTarget(text: string): CensorTarget {
 
 /** A rule with checked options. Throws LabError `lab-target` when kind and target do not go together. */
 export function censorRule(target: CensorTarget, kind: CensorKind, options: CensorOptions = {}): CensorRule {
-  if (kind === 'dns' && target.type !== 'name') {
+  if ((kind === 'dns' || kind === 'nxdomain') && target.type !== 'name') {
     throw labError('lab-target', `dns answers are forged for names, not for ${target.value}`, 'Name a service.');
   }
-  const { after } = options;
+  const { after, rate } = options;
   if (after !== undefined && (!Number.isSafeInteger(after) || after < 0)) {
     throw labError('lab-target', `stall counts bytes, not ${after}`);
+  }
+  if (rate !== undefined && (!Number.isSafeInteger(rate) || rate < 1)) {
+    throw labError('lab-target', `throttle counts bytes a second, not ${rate}`);
   }
   // It goes into a response header.
   if (options.location !== undefined && !/^[\x21-\x7e]+$/.test(options.location)) {
@@ -119,7 +132,7 @@ export function planCensor(rules: readonly CensorRule[], services: readonly Serv
       byTarget.get(`address ${address}`),
       ...names.map((name) => byTarget.get(`name ${name}`)),
       familyRule(family),
-    ].filter((rule) => rule !== undefined && rule.kind !== 'dns') as CensorRule[];
+    ].filter((rule) => rule !== undefined && rule.kind !== 'dns' && rule.kind !== 'nxdomain') as CensorRule[];
     const filter = candidates.findIndex((rule) => filterKinds.has(rule.kind));
     const inspecting = candidates.slice(0, filter < 0 ? undefined : filter).flatMap(middleboxRule);
     const first = candidates[0];
@@ -135,11 +148,11 @@ export function planCensor(rules: readonly CensorRule[], services: readonly Serv
       if (verdict !== undefined) verdicts.set(address, verdict);
     }
   }
-  const poison = new Map(
-    active.flatMap(({ kind, target, addresses }) =>
-      kind === 'dns' ? [[target.value, addresses ?? defaultPoison] as const] : [],
-    ),
-  );
+  const poison = new Map<string, Forgery>();
+  for (const { kind, target, addresses } of active) {
+    if (kind === 'dns') poison.set(target.value, addresses ?? defaultPoison);
+    if (kind === 'nxdomain') poison.set(target.value, kind);
+  }
   return { verdicts, families, diversions, poison };
 }
 
@@ -155,6 +168,7 @@ function middleboxRule(rule: CensorRule): MiddleboxRule[] {
       kind: kind as MiddleboxRule['kind'],
       name: target.type === 'name' ? target.value : undefined,
       after: rule.after ?? 16 * 1024,
+      rate: rule.rate ?? 4 * 1024,
       location: rule.location ?? 'http://blocked.example/',
     },
   ];

@@ -33,6 +33,10 @@ export type CurlReason =
   | 'status'
   | 'other';
 
+export type CurlWay = 'direct' | 'tunnel' | 'second tunnel';
+/** By the host that `world` was asked through. */
+const ways: Readonly<Record<string, CurlWay>> = { isp: 'direct', exit: 'tunnel', exit2: 'second tunnel' };
+
 export interface CurlResult {
   /** The whole answer came, with the expected code, and was the service's own as far as TLS can tell. */
   readonly ok: boolean;
@@ -40,7 +44,7 @@ export interface CurlResult {
   /** Milliseconds. */
   readonly ms: number;
   /** By which way the service says it was asked. Undefined when it was not the service that answered. */
-  readonly via: 'direct' | 'tunnel' | undefined;
+  readonly via: CurlWay | undefined;
   readonly address: string | undefined;
   /** Bytes of the body that came. */
   readonly bytes: number;
@@ -100,7 +104,7 @@ export function curlResult({ stdout, stderr, timedOut }: ExecResult, { expect = 
     ok: reason === undefined,
     status,
     ms: Math.round(Number(seconds) * 1000) || 0,
-    via: via === 'isp' ? 'direct' : via === 'exit' ? 'tunnel' : undefined,
+    via: ways[via],
     address: address === '' ? undefined : address,
     bytes: Number(bytes) || 0,
     reason,

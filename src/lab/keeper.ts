@@ -30,7 +30,7 @@ import {
   ownershipBatch,
   routeBatch,
   settingsScript,
-  tunnelRule,
+  tunnelRules,
 } from './wiring.ts';
 
 export class Keeper {
@@ -122,13 +122,13 @@ export class Keeper {
     const routes = routeBatch(host);
     if (routes !== '') await must(['ip', '-n', host, '-batch', '-'], routes);
     if (host === 'router') {
-      await must(['ip', '-4', '-n', host, ...tunnelRule]);
-      await must(['ip', '-6', '-n', host, ...tunnelRule]);
+      for (const family of [4, 6] as const) {
+        await must(['ip', `-${family}`, '-n', host, '-batch', '-'], tunnelRules(family));
+      }
       await inHost(host, ['nft', '-f', this.#folder.routerRuleset]);
     }
-    const ruleset = { isp: ispRuleset, exit: exitRuleset, world: worldRuleset, lan: undefined, router: undefined }[
-      host
-    ];
+    const exits = { exit: exitRuleset, exit2: exitRuleset };
+    const ruleset = { isp: ispRuleset, ...exits, world: worldRuleset, lan: undefined, router: undefined }[host];
     if (ruleset !== undefined) await inHost(host, ['nft', '-f', '-'], ruleset);
   }
 

@@ -13,7 +13,7 @@ import {
   spawnInHost,
 } from './inside.ts';
 import { labError } from './lab-error.ts';
-import { resolvers } from './plan.ts';
+import { farResolvers, resolvers } from './plan.ts';
 import { isAlive, type ProcessId, signalProcess } from './process-id.ts';
 import type { DnsBehaviour, Service, ServiceSpec } from './service.ts';
 import { startKeeper } from './start.ts';
@@ -34,6 +34,8 @@ export class Lab {
   readonly #init: ProcessId;
   readonly #inside: Inside;
   readonly resolvers: readonly string[] = resolvers;
+  /** Two more that no host uses by itself, and whose answers the censor leaves alone. */
+  readonly farResolvers: readonly string[] = farResolvers;
 
   private constructor(folder: StateFolder, init: ProcessId, userNamespace: boolean) {
     this.#folder = folder;

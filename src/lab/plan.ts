@@ -20,6 +20,10 @@ export const linkPrefix = { ipv4: 24, ipv6: 64 } as const;
 
 /** What the router gives packets that are to take the tunnel, and the table it looks them up in. */
 export const tunnelRoute = { mark: 0x10000, mask: 0x10000, table: 100, priority: 100 } as const;
+/** The same for another tunnel, which nothing takes unless it is told to. */
+export const secondRoute = { mark: 0x20000, mask: 0x20000, table: 101, priority: 101 } as const;
+/** Which host is at the far end of each, as the router sees it. */
+export const tunnelRoutes = { exit: tunnelRoute, exit2: secondRoute } as const;
 
 // Addresses that count as public (the software under test refuses others); they never leave the lab's namespaces.
 export const links: readonly Link[] = [
@@ -49,6 +53,14 @@ export const links: readonly Link[] = [
     ],
   },
   {
+    name: 'tunnel2',
+    mtu: 1420,
+    ends: [
+      { host: 'router', device: 'tunnel2', ipv4: '62.10.5.2', ipv6: '2a10:5::2' },
+      { host: 'exit2', device: 'router', ipv4: '62.10.5.1', ipv6: '2a10:5::1' },
+    ],
+  },
+  {
     name: 'isp-world',
     mtu: 1500,
     ends: [
@@ -64,10 +76,21 @@ export const links: readonly Link[] = [
       { host: 'world', device: 'exit', ipv4: '62.10.4.1', ipv6: '2a10:4::1' },
     ],
   },
+  {
+    name: 'exit2-world',
+    mtu: 1500,
+    ends: [
+      { host: 'exit2', device: 'world', ipv4: '62.10.6.2', ipv6: '2a10:6::2' },
+      { host: 'world', device: 'exit2', ipv4: '62.10.6.1', ipv6: '2a10:6::1' },
+    ],
+  },
 ];
 
 /** The resolvers of everyone in the lab; they live in `world`. */
 export const resolvers = ['62.53.0.53', '2a10:53::53'] as const;
+
+/** Others there, which nobody in the lab uses by himself, and whose answers the censor leaves alone. */
+export const farResolvers = ['62.77.0.53', '2a10:77::53'] as const;
 
 /** What the poisoned answers of the `dns` censor say unless told otherwise. */
 export const defaultPoison = ['10.66.66.66', 'fd66::66'] as const;

@@ -181,7 +181,7 @@ export class Rehearsal {
 /** What happened to one fetch, in words that stay the same while the outcome does. */
 export function fetchText({ ok, via, reason, status }: CurlResult): string {
   if (!ok) return `fails: ${reason ?? 'unknown'}${reason === 'status' ? ` ${status}` : ''}`;
-  return `works, ${via === 'tunnel' ? 'through the tunnel' : 'direct'}`;
+  return `works, ${via === undefined || via === 'direct' ? 'direct' : `through the ${via}`}`;
 }
 
 /** The events of netsteward's log that a rehearsal shows; everything that is no log line is shown too. */

@@ -54,7 +54,7 @@ function settings(options: Readonly<Record<string, unknown>>): string[] {
 
 export function renderFetch(name: string, { ok, status, ms, via, address, bytes, reason, error }: CurlResult): string {
   const where = address === undefined ? '' : ` at ${address}`;
-  const way = via === undefined ? '' : via === 'direct' ? ', direct' : ', through the tunnel';
+  const way = via === undefined ? '' : via === 'direct' ? ', direct' : `, through the ${via}`;
   if (ok) return `${name}${where}: ${status}, ${bytes} bytes in ${ms} ms${way}`;
   const why = reason === 'status' ? `response code ${status}` : `${reason}${error === undefined ? '' : ` (${error})`}`;
   return `${name}${where}: failed after ${ms} ms: ${why}${way}`;

@@ -12,12 +12,12 @@ flush ruleset
 table inet lab-router {
   chain forward {
     type filter hook forward priority filter
-    oifname "tunnel" tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu
+    oifname { "tunnel", "tunnel2" } tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu
   }
   chain postrouting {
     type nat hook postrouting priority srcnat
     # The router's own packets too: their source was chosen before the mark sent them through the tunnel.
-    oifname { "uplink", "tunnel" } masquerade
+    oifname { "uplink", "tunnel", "tunnel2" } masquerade
   }
 }
 `;
@@ -109,7 +109,7 @@ ${masquerade}
 }
 `;
 
-/** The far end of the tunnel. */
+/** The far end of a tunnel. */
 export const exitRuleset = `table inet lab {
 ${sums()}
 ${masquerade}

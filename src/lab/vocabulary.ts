@@ -1,6 +1,6 @@
 /** The words of the lab: its hosts, and what censor and DNS can be told. Imports nothing, so that the command line's help is cheap. */
 
-export const hostNames = ['lan', 'router', 'isp', 'exit', 'world'] as const;
+export const hostNames = ['lan', 'router', 'isp', 'exit', 'exit2', 'world'] as const;
 export type HostName = (typeof hostNames)[number];
 
 /** Kinds of censorship, each with what it does. */
@@ -12,11 +12,16 @@ export const censorHelp = {
   // has no latency: over IPv6 it is the second SYN that shows the rejection.
   icmp: 'ICMP administratively prohibited (over IPv6 a client sees it after a second)',
   sni: 'TCP reset once the TLS ClientHello shows the server name; http passes',
+  'sni-drop': 'silence once the TLS ClientHello shows the server name; http passes',
   hijack: 'https: a self-signed certificate; http: bytes that are no HTTP',
   blockpage: 'http: 403 with a page; https passes (nobody can sign such a page)',
+  legal: 'http: 451 with a page; https passes',
   redirect: 'http: 302 to another site; https passes',
   stall: 'the first kilobytes of the answer, then silence on an open connection',
-  dns: 'forged answers to DNS questions for the name, whichever resolver was asked',
+  cut: 'the first kilobytes of the answer, then TCP reset',
+  throttle: 'so few bytes a second that no page is ever whole',
+  dns: 'forged answers to DNS questions for the name, whichever of the usual resolvers was asked',
+  nxdomain: 'the same: that there is no such name',
 } as const;
 export type CensorKind = keyof typeof censorHelp;
 export const censorKinds = Object.keys(censorHelp) as CensorKind[];

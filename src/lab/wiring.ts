@@ -1,6 +1,6 @@
 /** How the hosts are set up: links, addresses, routes and kernel settings, as text for `ip -batch` and `sh` (pure). */
 import { familyOf } from './address.ts';
-import { type LinkEnd, linkEnd, linkPrefix, links, linksOf, resolvers, tunnelRoute } from './plan.ts';
+import { farResolvers, type LinkEnd, linkEnd, linkPrefix, links, linksOf, resolvers, tunnelRoutes } from './plan.ts';
 import type { Service } from './service.ts';
 import { type HostName, hostNames } from './vocabulary.ts';
 
@@ -33,7 +33,7 @@ const hardwareAddress = (end: LinkEnd): string => `02:00:00:00:00:${deviceIndex(
 
 /** For `sh -e` inside the host, before any address is set. */
 export function settingsScript(host: HostName): string {
-  const forwards = host === 'router' || host === 'isp' || host === 'exit';
+  const forwards = host !== 'lan' && host !== 'world';
   const settings: [string, number][] = [
     ['ipv4/ip_forward', forwards ? 1 : 0],
     ['ipv6/conf/all/forwarding', forwards ? 1 : 0],
@@ -69,7 +69,7 @@ export function addressBatch(host: HostName): string {
     );
   }
   if (host === 'world') {
-    for (const address of resolvers) {
+    for (const address of [...resolvers, ...farResolvers]) {
       lines.push(
         `address add ${address}/${familyOf(address) === 4 ? 32 : 128} dev lo${familyOf(address) === 4 ? '' : ' nodad'}`,
       );
@@ -97,28 +97,38 @@ done
 
 /** For `ip -n HOST -batch -`, once the links of all hosts are up. */
 export function routeBatch(host: HostName): string {
-  const upstream = ({ lan: 'router', router: 'isp', isp: 'world', exit: 'world', world: undefined } as const)[host];
+  const upstream = (
+    { lan: 'router', router: 'isp', isp: 'world', exit: 'world', exit2: 'world', world: undefined } as const
+  )[host];
   if (upstream === undefined) return '';
   const lines = defaultRoutes(host, upstream, '');
-  if (host === 'router') lines.push(...defaultRoutes('router', 'exit', ` table ${tunnelRoute.table}`));
+  if (host === 'router') {
+    for (const exit of ['exit', 'exit2'] as const) {
+      lines.push(...defaultRoutes('router', exit, ` table ${tunnelRoutes[exit].table}`));
+    }
+  }
   // The way back to clients that the router's ruleset, emptied or rewritten for a rehearsal, does not masquerade.
-  if (host === 'isp' || host === 'exit') lines.push(...lanRoutes(host));
+  if (host === 'isp' || host === 'exit' || host === 'exit2') lines.push(...lanRoutes(host));
   return `${lines.join('\n')}\n`;
 }
 
-/** The router's `ip rule`, to be given once with `ip -4` and once with `ip -6`. */
-export const tunnelRule: readonly string[] = [
-  'rule',
-  'add',
-  'priority',
-  `${tunnelRoute.priority}`,
-  'fwmark',
-  `0x${tunnelRoute.mark.toString(16)}/0x${tunnelRoute.mask.toString(16)}`,
-  'lookup',
-  `${tunnelRoute.table}`,
-];
+/**
+ * The router's rules, for `ip -4 -n router -batch -`, or with -6: by the mark, and by the source address that checks of an exit are
+ * bound to (netsteward's `[[nbrpc.exit]]`).
+ */
+export function tunnelRules(family: 4 | 6): string {
+  return (['exit', 'exit2'] as const)
+    .map((exit) => {
+      const { mark, mask, table, priority } = tunnelRoutes[exit];
+      const source = linkEnd('router', exit)[family === 4 ? 'ipv4' : 'ipv6'];
+      const add = `rule add priority ${priority}`;
+      const marked = `fwmark 0x${mark.toString(16)}/0x${mask.toString(16)}`;
+      return `${add} ${marked} lookup ${table}\n${add} from ${source} lookup ${table}\n`;
+    })
+    .join('');
+}
 
-function lanRoutes(host: 'isp' | 'exit'): string[] {
+function lanRoutes(host: 'isp' | 'exit' | 'exit2'): string[] {
   const end = linkEnd('lan', 'router');
   const via = linkEnd('router', host);
   return [

@@ -1,5 +1,6 @@
 /** The system as the modules see it. Each port has a fake (test/fakes), real adapters (system/linux) and one suite for both (test/contract). */
 import type { NftScript } from './nft-script.ts';
+import type { ProbeFacts } from './probe-facts.ts';
 
 /** nftables, over one netlink socket that lives as long as this object. Never inside a worker thread (contracts: an owner table would stay locked). */
 export interface Nft {
@@ -191,6 +192,8 @@ export interface ProbeRequest {
   readonly host: string;
   /** The one address to connect to. */
   readonly address: string;
+  /** An own address of that family to send from; absent: the one that the route prefers. */
+  readonly source?: string;
   /** Path with query, starting with `/`. */
   readonly path: string;
   /** Milliseconds, each for the TCP connect and for everything from the TLS hello on. */
@@ -211,6 +214,8 @@ export type ProbeOutcome =
       readonly reason: string;
       readonly detail: string;
       readonly status?: number;
+      /** Beside the verdict; absent where nothing more is known. */
+      readonly facts?: ProbeFacts;
     }
   /** The machine itself could not try (no descriptor, no local port, no memory): it says nothing of the service. */
   | { readonly kind: 'local-failure'; readonly detail: string };

@@ -16,6 +16,23 @@ const fake = new FakeHttpProbe();
 fake.set('a.example.test', '127.0.0.1', { kind: 'answer', status: 200, bytes: 5, location: undefined });
 fake.set('r.example.test', '*', { kind: 'answer', status: 302, bytes: 0, location: '/redirect' });
 fake.blocked('a.example.test', '127.0.0.11');
+fake.set('expired.example.test', '*', {
+  kind: 'failure',
+  stage: 'tls',
+  reason: 'certificate',
+  detail: 'CERT_HAS_EXPIRED',
+  facts: {
+    wire: 900,
+    certificate: { problem: 'expired', subject: 'CN=expired.example.test', issuer: 'CN=netsteward lab CA' },
+  },
+});
+fake.set('a.example.test', '127.0.0.12', {
+  kind: 'failure',
+  stage: 'tls',
+  reason: 'timeout',
+  detail: 'not done within 300 ms',
+  facts: { wire: 0, took: 300, late: 0 },
+});
 fake.delay = ({ path }) => new Promise((resolve) => (path === '/silence' ? setTimeout(resolve, 100) : resolve()));
 
 const probes: Record<string, HttpProbe> = {
@@ -64,6 +81,26 @@ for (const [name, probe] of Object.entries(probes)) {
       const outcome = await probe.probe({ ...request, address: '127.0.0.11' }, never);
       assert.ok(outcome.kind === 'failure');
       assert.deepEqual([outcome.stage, outcome.reason, outcome.status], ['tls', 'reset', undefined]);
+    });
+
+    it('tell beside it how much had come: nothing', async () => {
+      for (const address of ['127.0.0.11', '127.0.0.12']) {
+        const outcome = await probe.probe({ ...request, address, timeout: 300 }, never);
+        assert.ok(outcome.kind === 'failure');
+        assert.equal(outcome.facts?.wire, 0, address);
+        // Of time-outs alone: whether something still came in the second half.
+        assert.equal(outcome.facts.late, address === '127.0.0.12' ? 0 : undefined);
+      }
+    });
+
+    it('tell beside it whose a wrong certificate is', async () => {
+      const outcome = await probe.probe({ ...request, host: 'expired.example.test' }, never);
+      assert.ok(outcome.kind === 'failure');
+      assert.deepEqual(outcome.facts?.certificate, {
+        problem: 'expired',
+        subject: 'CN=expired.example.test',
+        issuer: 'CN=netsteward lab CA',
+      });
     });
 
     it('reject with the reason of an aborted signal, before and while they run', async () => {

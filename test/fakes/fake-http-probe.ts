@@ -17,17 +17,29 @@ export class FakeHttpProbe implements HttpProbe {
     this.set(host, address, { kind: 'answer', status, bytes: 100, location: undefined });
   }
 
+  /** The same of requests that come from this own address: through an exit. */
+  through(source: string, host: string, address: string, outcome: ProbeOutcome): void {
+    this.#outcomes.set(`${source} ${host} ${address}`, outcome);
+  }
+
   /** As a censor does it: the connection is reset on the TLS hello. */
   blocked(host: string, address = '*'): void {
-    this.set(host, address, { kind: 'failure', stage: 'tls', reason: 'reset', detail: 'ECONNRESET' });
+    this.set(host, address, {
+      kind: 'failure',
+      stage: 'tls',
+      reason: 'reset',
+      detail: 'ECONNRESET',
+      facts: { wire: 0 },
+    });
   }
 
   async probe(request: ProbeRequest, signal: AbortSignal): Promise<ProbeOutcome> {
     this.requests.push(request);
     await this.delay(request);
     signal.throwIfAborted();
-    const { host, address } = request;
-    const outcome = this.#outcomes.get(`${host} ${address}`) ?? this.#outcomes.get(`${host} *`);
+    const { host, address, source } = request;
+    const from = source === undefined ? '' : `${source} `;
+    const outcome = this.#outcomes.get(`${from}${host} ${address}`) ?? this.#outcomes.get(`${from}${host} *`);
     return outcome ?? { kind: 'answer', status: 200, bytes: 100, location: undefined };
   }
 

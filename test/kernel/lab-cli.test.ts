@@ -49,7 +49,7 @@ test('up, a look around, censorship, and down', () => {
 
   const exec = feed('hello\n', 'exec', 'router', '--', 'sh', '-c', 'cat; ls /sys/class/net; exit 7');
   assert.equal(exec.code, 7);
-  assert.match(exec.out, /^hello\nlan\nlo\ntunnel\nuplink\n$/);
+  assert.match(exec.out, /^hello\nlan\nlo\ntunnel\ntunnel2\nuplink\n$/);
 
   assert.equal(lab('down').code, 0);
   assert.ok(!existsSync(state));

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CurlResult } from '../../src/lab/curl.ts';
+import { linkEnd } from '../../src/lab/plan.ts';
 import type { CensorKind } from '../../src/lab/vocabulary.ts';
 import { labForTests } from './lab-fixture.ts';
 
@@ -50,11 +51,16 @@ const effects: Readonly<Record<Exclude<CensorKind, 'none' | 'icmp'>, readonly [s
   drop: ['timeout', 'timeout'],
   rst: ['refused', 'refused'],
   sni: ['ok', 'reset'],
+  'sni-drop': ['ok', 'timeout'],
   hijack: ['protocol', 'certificate'],
   blockpage: ['status', 'ok'],
+  legal: ['status', 'ok'],
   redirect: ['status', 'ok'],
   stall: ['timeout', 'timeout'],
+  cut: ['reset', 'reset'],
+  throttle: ['timeout', 'timeout'],
   dns: ['timeout', 'timeout'],
+  nxdomain: ['resolve', 'resolve'],
 };
 
 for (const [kind, [http, https]] of Object.entries(effects)) {
@@ -145,6 +151,19 @@ test('drop bites in the middle of an open connection', async () => {
   assert.equal(client.exitCode, null);
   client.kill('SIGKILL');
   await lab.censor('shop.example', 'none');
+});
+
+test('the router has two ways around: each by its mark, and by the source address of whoever binds to it', async () => {
+  for (const way of ['exit', 'exit2'] as const) {
+    const end = linkEnd('router', way);
+    for (const source of [end.ipv4, end.ipv6]) {
+      const family = source.includes(':') ? '-6' : '-4';
+      const url = 'https://shop.example/';
+      const argv = ['curl', family, '--interface', source, '--cacert', lab.caFile, '-sS', '-o', '/dev/null'] as const;
+      const { stdout, stderr } = await lab.exec('router', [...argv, '-w', '%{http_code} %header{x-lab-via}', url]);
+      assert.equal(stdout, `200 ${way}`, `${source}: ${stderr}`);
+    }
+  }
 });
 
 test('what the router marks goes through the tunnel, forwarded and its own, and exit counts it', async () => {

@@ -103,6 +103,7 @@ export const rawAddresses = {
   '127.0.0.15': 'reset on accept',
   '127.0.0.16': 'plain HTTP',
   '127.0.0.17': 'half a record, then silence',
+  '127.0.0.18': 'alert',
 } as const;
 
 const raw: Readonly<Record<(typeof rawAddresses)[keyof typeof rawAddresses], Script>> = {
@@ -112,6 +113,8 @@ const raw: Readonly<Record<(typeof rawAddresses)[keyof typeof rawAddresses], Scr
   'close on hello': (s) => void s.once('data', () => s.end()),
   'reset on accept': (s) => s.resetAndDestroy(),
   'plain HTTP': (s) => s.end(head('400 Bad Request', 'Content-Length: 0')),
+  // Fatal, unrecognized_name (RFC 8446 §6).
+  alert: (s) => void s.once('data', () => s.end(Buffer.from([0x15, 0x03, 0x03, 0, 2, 2, 112]))),
   'half a record, then silence': (s) => s.write(Buffer.from([0x16, 0x03, 0x03, 0x40, 0x00, 0x02])),
 };
 

@@ -96,6 +96,7 @@ describe('before and within TLS', () => {
     'reset on accept': 'tls reset',
     'plain HTTP': 'tls protocol',
     'half a record, then silence': 'tls timeout',
+    alert: 'tls protocol',
   };
   for (const [address, behaviour] of Object.entries(rawAddresses)) {
     it(`${behaviour} gives "${expected[behaviour]}"`, async () => {
@@ -134,6 +135,28 @@ describe('before and within TLS', () => {
     assert.match(details[1] ?? '', /^not valid for wrong-name\.example\.test: certificate of CN=other\.example\.test/);
     assert.match(details[2] ?? '', /^DEPTH_ZERO_SELF_SIGNED_CERT/);
     assert.match(details[3] ?? '', /^(?:UNABLE|SELF_SIGNED)/);
+  });
+
+  it('a certificate that fails is told as facts too: what is wrong, whose it is, who issued it', async () => {
+    const hosts = ['expired', 'wrong-name', 'self-signed', 'stranger'].map((name) => `${name}.example.test`);
+    const outcomes = await Promise.all(hosts.map((host) => ask({ host })));
+    const told = outcomes.map((outcome) => (outcome.kind === 'failure' ? outcome.facts?.certificate : undefined));
+    assert.deepEqual(
+      told.map((facts) => facts?.problem),
+      ['expired', 'other-name', 'self-signed', 'untrusted'],
+    );
+    assert.deepEqual([told[0]?.subject, told[0]?.issuer], ['CN=expired.example.test', 'CN=netsteward lab CA']);
+    assert.equal(told[1]?.subject, 'CN=other.example.test');
+    for (const facts of told) assert.doesNotMatch(`${facts?.subject} ${facts?.issuer}`, /\p{Cc}/u);
+  });
+
+  it('an alert of the far side shows that it read the hello, what is no TLS does not', async () => {
+    const facts = async (address: string): Promise<unknown> => {
+      const outcome = await ask({ address });
+      return outcome.kind === 'failure' ? outcome.facts : outcome;
+    };
+    assert.deepEqual(await facts('127.0.0.18'), { wire: 7, alert: true });
+    assert.deepEqual(await facts('127.0.0.13'), { wire: 3000 });
   });
 
   it('control characters of a certificate do not reach the detail', async () => {
@@ -185,6 +208,31 @@ describe('what a probe is asked and tells', () => {
       assert.equal((await ask(change)).kind, 'local-failure', JSON.stringify(change));
     }
   });
+});
+
+describe('what came before it failed', () => {
+  for (const scheme of ['https', 'http'] as const) {
+    it(`${scheme}: a page that drips still came in the second half of the time, one that stalls did not`, async () => {
+      const [drip, stall, silence] = await Promise.all(
+        ['/drip-body', '/stall', '/silence'].map(async (path) => {
+          const outcome = await ask({ scheme, path, timeout: 600 });
+          assert.ok(outcome.kind === 'failure' && outcome.facts !== undefined, verdict(outcome));
+          return outcome.facts;
+        }),
+      );
+      assert.ok((drip?.late ?? 0) > 0 && (drip?.body ?? 0) > 0, JSON.stringify(drip));
+      assert.deepEqual([stall?.late, stall?.body], [0, 4]);
+      assert.deepEqual([silence?.late, silence?.body], [0, undefined]);
+      // Of TLS the handshake counts as wire and not as reply.
+      assert.equal(stall?.wire === stall?.reply, scheme === 'http');
+    });
+
+    it(`${scheme}: a reset in the middle of the page says how much of it came`, async () => {
+      const outcome = await ask({ scheme, path: '/reset-mid-body' });
+      assert.ok(outcome.kind === 'failure');
+      assert.equal(outcome.facts?.body, 4);
+    });
+  }
 });
 
 describe('slots', () => {

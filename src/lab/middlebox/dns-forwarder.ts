@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { decode, encode, type Packet } from 'dns-packet';
-import type { MiddleboxPorts } from '../censor.ts';
+import type { Forgery, MiddleboxPorts } from '../censor.ts';
 import { framed, readMessages } from '../dns-stream.ts';
 import { resolvers } from '../plan.ts';
 import { packetOf } from '../world/answers.ts';
@@ -11,10 +11,10 @@ import { packetOf } from '../world/answers.ts';
 const patience = 10_000;
 
 export class DnsForwarder {
-  readonly #poison: (name: string) => readonly string[] | undefined;
+  readonly #poison: (name: string) => Forgery | undefined;
 
-  /** `poison`: the forged addresses of a name (lower case), or undefined to ask the real resolver. */
-  constructor(poison: (name: string) => readonly string[] | undefined) {
+  /** `poison`: the forged answer for a name (lower case), or undefined to ask the real resolver. */
+  constructor(poison: (name: string) => Forgery | undefined) {
     this.#poison = poison;
   }
 
@@ -37,8 +37,10 @@ export class DnsForwarder {
     }
     const question = query.questions?.[0];
     if (query.type !== 'query' || question === undefined) return undefined;
-    const addresses = this.#poison(question.name.toLowerCase().replace(/\.$/, ''));
-    return addresses === undefined ? undefined : encode(packetOf(query, question, 0, addresses));
+    const forgery = this.#poison(question.name.toLowerCase().replace(/\.$/, ''));
+    if (forgery === undefined) return undefined;
+    // RCODE 3: Name Error (RFC 1035 §4.1.1).
+    return encode(forgery === 'nxdomain' ? packetOf(query, question, 3, []) : packetOf(query, question, 0, forgery));
   }
 
   #listenUdp(type: 'udp4' | 'udp6', resolver: string): Promise<number> {

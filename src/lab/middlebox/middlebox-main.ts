@@ -1,7 +1,7 @@
 /** The process of `isp`: the middlebox, told by the keeper what to look at. */
 import { type AddressInfo, createServer } from 'node:net';
 import { familyOf } from '../address.ts';
-import { type Diversion, diversionKey, type MiddleboxPorts } from '../censor.ts';
+import { type Diversion, diversionKey, type Forgery, type MiddleboxPorts } from '../censor.ts';
 import { DnsForwarder } from './dns-forwarder.ts';
 import { Relay } from './relay.ts';
 
@@ -9,11 +9,11 @@ import { Relay } from './relay.ts';
 export interface MiddleboxRequest {
   readonly id: number;
   readonly diversions: readonly Diversion[];
-  readonly poison: Readonly<Record<string, readonly string[]>>;
+  readonly poison: Readonly<Record<string, Forgery>>;
 }
 
 let diversions = new Map<string, Diversion>();
-let poison = new Map<string, readonly string[]>();
+let poison = new Map<string, Forgery>();
 /** Once opened a port stays: the same address and port find it again, and no connection arrives at a stranger's. */
 const ports: Record<string, number> = {};
 const relay = new Relay();

@@ -43,13 +43,23 @@ export class Relay {
   #act(socket: Socket, diversion: Diversion, rule: MiddleboxRule | undefined, name: string | undefined): void {
     switch (rule?.kind) {
       case undefined:
-        pass(socket, diversion, undefined);
+        pass(socket, diversion);
         return;
       case 'stall':
-        pass(socket, diversion, rule.after);
+        pass(socket, diversion, rule.after, 'silence');
+        return;
+      case 'cut':
+        pass(socket, diversion, rule.after, 'reset');
+        return;
+      case 'throttle':
+        trickle(socket, diversion, rule.rate);
         return;
       case 'sni':
         socket.resetAndDestroy();
+        return;
+      case 'sni-drop':
+        // What the client still sends is taken and not answered.
+        socket.on('end', () => socket.destroy()).resume();
         return;
       case 'hijack':
         if (diversion.port === 443) this.#impersonate(socket, name);
@@ -57,6 +67,9 @@ export class Relay {
         return;
       case 'blockpage':
         finish(socket, response('403 Forbidden', blockPage));
+        return;
+      case 'legal':
+        finish(socket, response('451 Unavailable For Legal Reasons', blockPage));
         return;
       case 'redirect':
         finish(socket, response('302 Found', blockPage, `location: ${rule.location}\r\n`));
@@ -83,24 +96,29 @@ function finish(socket: Socket, text: string): void {
   socket.end(text);
 }
 
-/** Both ways, byte for byte; of the server's bytes only the first `limit`, then silence with both ends left open. */
-function pass(client: Socket, { address, port }: Diversion, limit: number | undefined): void {
-  const server = connect({ host: address, port, noDelay: true, allowHalfOpen: true });
-  let left = limit ?? Number.POSITIVE_INFINITY;
-  const abort = (): void => {
-    client.resetAndDestroy();
-    server.resetAndDestroy();
-  };
-  server.on('error', abort);
-  client.off('error', abort).on('error', abort);
-  client.on('close', () => server.destroy());
+/** Milliseconds until what was written has left, so that a reset does not overtake it. */
+const drained = 50;
+
+/** Both ways, byte for byte; of the server's bytes only the first `limit`, then silence with both ends left open, or a reset. */
+function pass(
+  client: Socket,
+  diversion: Diversion,
+  limit = Number.POSITIVE_INFINITY,
+  then: 'silence' | 'reset' = 'silence',
+): void {
+  const { server, abort } = upstream(client, diversion);
+  let left = limit;
+  let over = false;
   server.on('close', () => {
     // After the silence began, what the server does is not told to the client.
     if (left > 0) client.destroySoon();
   });
-  client.pipe(server);
   server.on('data', (data: Buffer) => {
     const part = data.length <= left ? data : data.subarray(0, left);
+    if (part.length === left && then === 'reset' && !over) {
+      over = true;
+      setTimeout(abort, drained);
+    }
     left -= part.length;
     if (part.length > 0 && !client.write(part)) {
       server.pause();
@@ -109,5 +127,50 @@ function pass(client: Socket, { address, port }: Diversion, limit: number | unde
   });
   server.on('end', () => {
     if (left > 0) client.end();
+  });
+}
+
+/** Connected to the server that was meant, with the client's bytes on their way there. */
+function upstream(
+  client: Socket,
+  { address, port }: Diversion,
+): { readonly server: Socket; readonly abort: () => void } {
+  const server = connect({ host: address, port, noDelay: true, allowHalfOpen: true });
+  const abort = (): void => {
+    client.resetAndDestroy();
+    server.resetAndDestroy();
+  };
+  server.on('error', abort);
+  client.on('error', abort).on('close', () => server.destroy());
+  client.pipe(server);
+  return { server, abort };
+}
+
+/** Milliseconds between two pieces of a throttled answer. */
+const beat = 100;
+
+/** Both ways; the server's bytes come no faster than `rate` a second. */
+function trickle(client: Socket, diversion: Diversion, rate: number): void {
+  const { server } = upstream(client, diversion);
+  let waiting = Buffer.alloc(0);
+  let ended = false;
+  // Bytes that may go: fractions add up.
+  let allowed = 0;
+  const timer = setInterval(() => {
+    allowed = Math.min(allowed + (rate * beat) / 1000, rate);
+    const part = waiting.subarray(0, Math.floor(allowed));
+    if (part.length > 0) client.write(part);
+    allowed -= part.length;
+    waiting = waiting.subarray(part.length);
+    if (waiting.length === 0 && ended) client.end();
+    else if (waiting.length < rate) server.resume();
+  }, beat);
+  client.on('close', () => clearInterval(timer));
+  server.on('data', (data: Buffer) => {
+    waiting = Buffer.concat([waiting, data]);
+    if (waiting.length >= rate) server.pause();
+  });
+  server.on('end', () => {
+    ended = true;
   });
 }

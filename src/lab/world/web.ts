@@ -14,7 +14,7 @@ import { linkEnd } from '../plan.ts';
 import { answerFor, type Service } from '../service.ts';
 
 const viaHost = new Map(
-  (['isp', 'exit'] as const).flatMap((host) => {
+  (['isp', 'exit', 'exit2'] as const).flatMap((host) => {
     const { ipv4, ipv6 } = linkEnd(host, 'world');
     return [
       [ipv4, host],

@@ -1,6 +1,6 @@
 /** The process of `world`: web servers and DNS, told by the keeper what to serve. */
 import { CertificateAuthority } from '../certificates.ts';
-import { resolvers } from '../plan.ts';
+import { farResolvers, resolvers } from '../plan.ts';
 import type { DnsBehaviour, Service } from '../service.ts';
 import { DnsServer } from './dns-server.ts';
 import { WebServers } from './web.ts';
@@ -29,5 +29,5 @@ process.on('message', (request: WorldRequest) => {
 });
 process.on('disconnect', () => process.exit(0));
 
-await Promise.all([web.listen(), dns.listen(resolvers)]);
+await Promise.all([web.listen(), dns.listen([...resolvers, ...farResolvers])]);
 process.send?.({ ready: { authority: authority.certificate } });

@@ -4,10 +4,11 @@ import type net from 'node:net';
 import type tls from 'node:tls';
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { ProbeOutcome, ProbeRequest, ProbeStage } from '../ports.ts';
+import type { ProbeFacts } from '../probe-facts.ts';
 import { onAbort } from './http-probe-abort.ts';
 import { clean, exchangeFailure, failure } from './http-probe-failure.ts';
 import { deadline } from './tcp-stage.ts';
-import { certificateProblem, startTls } from './tls-stage.ts';
+import { certificateFault, startTls } from './tls-stage.ts';
 
 /** What the original's checks said they were (contract, section 10). */
 export const userAgent = 'Mozilla/5.0 (X11; Linux x86_64; rv:91.0) Gecko/20100101 Firefox/91.0';
@@ -48,9 +49,11 @@ class Exchange {
   readonly #request: ProbeRequest;
   readonly #host: string;
   readonly #context: tls.SecureContext;
+  readonly #clock: Clock;
+  readonly #start: number;
   readonly #resolve: (outcome: ProbeOutcome) => void;
   readonly #reject: (reason: unknown) => void;
-  readonly #timer: Timer;
+  #timer: Timer;
   readonly #forget: () => void;
   #stage: ProbeStage;
   #secure: tls.TLSSocket | undefined;
@@ -59,6 +62,9 @@ class Exchange {
   #status: number | undefined;
   #location: string | undefined;
   #bytes = 0;
+  /** On the wire when half of the time was over, and when the request was sent. */
+  #atHalf = 0;
+  #atRequest: number | undefined;
   #interim = 0;
 
   constructor(
@@ -73,11 +79,17 @@ class Exchange {
     this.#request = request;
     this.#host = request.host.replace(/\.$/, '');
     this.#context = options.context;
+    this.#clock = options.clock;
+    this.#start = this.#clock.monotonic();
     this.#resolve = resolve;
     this.#reject = reject;
     this.#stage = request.scheme === 'https' ? 'tls' : 'http';
-    this.#timer = deadline(options.clock, request.timeout, () => {
-      this.#fail('timeout', `not done within ${request.timeout} ms`);
+    // Between two bytes of a page that trickles in there may be no event: TLS gives whole records of up to 16 kB.
+    this.#timer = this.#clock.after(request.timeout / 2, () => {
+      this.#atHalf = this.#tcp.bytesRead;
+      this.#timer = deadline(this.#clock, request.timeout / 2, () => {
+        this.#fail('timeout', `not done within ${request.timeout} ms`, this.#times());
+      });
     });
     this.#forget = onAbort(signal, () => this.#end(() => this.#reject(signal.reason)));
   }
@@ -99,9 +111,9 @@ class Exchange {
 
   #secured(secure: tls.TLSSocket): void {
     if (this.#settled) return;
-    const problem = certificateProblem(secure, this.#host);
-    if (problem !== undefined) {
-      this.#fail('certificate', problem);
+    const fault = certificateFault(secure, this.#host);
+    if (fault !== undefined) {
+      this.#fail('certificate', fault.text, fault.facts === undefined ? {} : { certificate: fault.facts });
     } else {
       this.#stage = 'http';
       this.#get(secure);
@@ -110,7 +122,7 @@ class Exchange {
 
   /** Before Node's HTTP client does: it takes a reset for the end of a body without a length. */
   #listen(socket: net.Socket): void {
-    socket.on('error', (error) => this.#settle(exchangeFailure(error, this.#stage, this.#status)));
+    socket.on('error', (error) => this.#fault(error));
     socket.once('close', () => this.#fail('closed', 'the connection was closed'));
   }
 
@@ -134,10 +146,11 @@ class Exchange {
         insecureHTTPParser: false,
       });
       this.#http = request;
+      this.#atRequest = this.#tcp.bytesRead;
       let response: IncomingMessage | undefined;
       request.on('error', (error) => {
         // What comes after the end of a good answer is no part of it; its end has not been told yet.
-        if (response?.complete !== true) this.#settle(exchangeFailure(error, this.#stage, this.#status));
+        if (response?.complete !== true) this.#fault(error);
       });
       request.on('information', () => {
         this.#interim++;
@@ -186,8 +199,26 @@ class Exchange {
     this.#settle({ kind: 'answer', status: this.#status ?? 0, bytes, location: this.#location });
   }
 
-  #fail(reason: Parameters<typeof failure>[1], detail: string): void {
-    this.#settle(failure(this.#stage, reason, detail, this.#status));
+  #fail(reason: Parameters<typeof failure>[1], detail: string, more: ProbeFacts = {}): void {
+    this.#settle(failure(this.#stage, reason, detail, this.#status, { ...this.#facts(), ...more }));
+  }
+
+  #fault(error: Error): void {
+    this.#settle(exchangeFailure(error, this.#stage, this.#status, this.#facts()));
+  }
+
+  #facts(): ProbeFacts {
+    return {
+      wire: this.#tcp.bytesRead,
+      ...(this.#atRequest === undefined ? {} : { reply: this.#tcp.bytesRead - this.#atRequest }),
+      ...(this.#stage === 'body' ? { body: this.#bytes } : {}),
+      ...(this.#location === undefined ? {} : { location: this.#location }),
+    };
+  }
+
+  #times(): ProbeFacts {
+    const took = Math.round(this.#clock.monotonic() - this.#start);
+    return { took, late: this.#tcp.bytesRead - this.#atHalf };
   }
 
   #settle(outcome: ProbeOutcome): void {

@@ -2,6 +2,7 @@
 import { errnoOf } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import type { ProbeOutcome, ProbeStage } from '../ports.ts';
+import type { ProbeFacts } from '../probe-facts.ts';
 
 /** The words of `reason`. Stable: logs, databases and scripts keep them. */
 export const probeReasons = {
@@ -25,9 +26,19 @@ export function clean(text: string, length = detailLength): string {
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 }
 
-export function failure(stage: ProbeStage, reason: ProbeReason, detail: string, status?: number): ProbeOutcome {
+export function failure(
+  stage: ProbeStage,
+  reason: ProbeReason,
+  detail: string,
+  status?: number,
+  facts?: ProbeFacts,
+): ProbeOutcome {
   const outcome = { kind: 'failure', stage, reason, detail: clean(detail) } as const;
-  return status === undefined ? outcome : { ...outcome, status };
+  return {
+    ...outcome,
+    ...(status === undefined ? {} : { status }),
+    ...(facts === undefined || Object.keys(facts).length === 0 ? {} : { facts }),
+  };
 }
 
 export function localFailure(detail: string): ProbeOutcome {
@@ -68,14 +79,24 @@ export function connectFailure(error: unknown, sent: boolean): ProbeOutcome {
   const errno = errnoOf(error) ?? '';
   const reason = reasonByErrno[errno];
   if (ownErrors.has(errno) || (!sent && reason === undefined)) return localFailure(message(error));
-  return failure('connect', reason ?? 'unreachable', message(error));
+  return failure('connect', reason ?? 'unreachable', message(error), undefined, { errno });
 }
 
+// OpenSSL's reasons that are alerts of the other side: `SSL_R_TLSV1_ALERT_…`, `SSL_R_SSLV3_ALERT_…` and, without the word, those
+// of extensions such as `SSL_R_TLSV1_UNRECOGNIZED_NAME` (openssl/sslerr.h).
+const tlsAlert = /^ERR_SSL_(?:TLSV1|TLSV13|SSLV3)_/;
+
 /** An error of a connected socket, of OpenSSL or of Node's HTTP client. */
-export function exchangeFailure(error: unknown, stage: ProbeStage, status: number | undefined): ProbeOutcome {
+export function exchangeFailure(
+  error: unknown,
+  stage: ProbeStage,
+  status: number | undefined,
+  facts: ProbeFacts = {},
+): ProbeOutcome {
   const code = errnoOf(error) ?? '';
   if (ownErrors.has(code)) return localFailure(message(error));
-  return failure(stage, exchangeReason(error, code), explain(error, code), status);
+  const more: ProbeFacts = stage === 'tls' && tlsAlert.test(code) ? { ...facts, alert: true } : facts;
+  return failure(stage, exchangeReason(error, code), explain(error, code), status, more);
 }
 
 function exchangeReason(error: unknown, code: string): ProbeReason {

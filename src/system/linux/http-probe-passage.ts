@@ -93,8 +93,8 @@ class Passage implements Waiter {
   }
 
   #connect(): Promise<TcpOutcome> {
-    const { address, scheme, timeout } = this.#request;
-    return this.#stages.tcp.connect({ address, port: this.#stages.ports[scheme], timeout }, this.#signal);
+    const { address, source, scheme, timeout } = this.#request;
+    return this.#stages.tcp.connect({ address, port: this.#stages.ports[scheme], source, timeout }, this.#signal);
   }
 
   #connected(outcome: TcpOutcome): void {

@@ -13,6 +13,8 @@ export interface TcpTarget {
   /** An IPv4 or IPv6 address: no name is ever resolved here. */
   readonly address: string;
   readonly port: number;
+  /** An own address of the same family to send from; absent: the one that the route prefers. */
+  readonly source?: string | undefined;
   /** Milliseconds. */
   readonly timeout: number;
 }
@@ -69,6 +71,7 @@ export class TcpStage {
         noDelay: true,
         autoSelectFamily: false,
         ...(localPort === undefined ? {} : { localPort }),
+        ...(target.source === undefined ? {} : { localAddress: target.source }),
       });
       const settle = (): void => {
         timer.cancel();

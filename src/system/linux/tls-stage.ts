@@ -2,6 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
+import type { CertificateFacts } from '../probe-facts.ts';
 import { clean } from './http-probe-failure.ts';
 
 /** Sends the TLS hello. `host`: a name without a trailing dot, or an address. The caller must ask `certificateProblem` on `secureConnect`. */
@@ -21,13 +22,47 @@ export function startTls(tcp: net.Socket, host: string, context: tls.SecureConte
   return socket;
 }
 
+export interface CertificateFault {
+  /** For people: what is wrong, and with whose certificate. */
+  readonly text: string;
+  /** Undefined where there was no certificate. */
+  readonly facts: CertificateFacts | undefined;
+}
+
 /** Undefined when the chain leads to a trusted root and the certificate is the host's; else what is wrong, and with whose certificate. */
 export function certificateProblem(socket: tls.TLSSocket, host: string): string | undefined {
+  return certificateFault(socket, host)?.text;
+}
+
+/** The same with its facts. */
+export function certificateFault(socket: tls.TLSSocket, host: string): CertificateFault | undefined {
   const certificate = socket.getPeerX509Certificate();
-  if (!socket.authorized) return `${socket.authorizationError ?? 'not trusted'}${whose(certificate)}`;
-  if (certificate === undefined) return 'no certificate';
+  if (!socket.authorized) {
+    const error = `${socket.authorizationError ?? 'not trusted'}`;
+    return { text: `${error}${whose(certificate)}`, facts: factsOf(certificate, problemOf(error)) };
+  }
+  if (certificate === undefined) return { text: 'no certificate', facts: undefined };
   if (belongsTo(certificate, host)) return undefined;
-  return `not valid for ${host}${whose(certificate)}, names ${clean(certificate.subjectAltName ?? 'none', 80)}`;
+  const names = clean(certificate.subjectAltName ?? 'none', 80);
+  return {
+    text: `not valid for ${host}${whose(certificate)}, names ${names}`,
+    facts: factsOf(certificate, 'other-name'),
+  };
+}
+
+/** From the names of OpenSSL's verify results, X509_STORE_CTX_get_error(3), as Node writes them (crypto_common.cc). */
+function problemOf(error: string): CertificateFacts['problem'] {
+  if (error === 'CERT_HAS_EXPIRED') return 'expired';
+  if (error === 'CERT_NOT_YET_VALID') return 'not-yet-valid';
+  return error === 'DEPTH_ZERO_SELF_SIGNED_CERT' ? 'self-signed' : 'untrusted';
+}
+
+function factsOf(
+  certificate: X509Certificate | undefined,
+  problem: CertificateFacts['problem'],
+): CertificateFacts | undefined {
+  if (certificate === undefined) return undefined;
+  return { problem, subject: nameIn(certificate.subject), issuer: nameIn(certificate.issuer) };
 }
 
 function belongsTo(certificate: X509Certificate, host: string): boolean {

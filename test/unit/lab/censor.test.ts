@@ -74,7 +74,9 @@ test('an address that nobody serves can be censored too', () => {
 
 test('dns is forged for names only', () => {
   assert.deepEqual(plan(['video.example', 'dns']).poison.get('video.example'), ['10.66.66.66', 'fd66::66']);
+  assert.equal(plan(['video.example', 'nxdomain']).poison.get('video.example'), 'nxdomain');
   assert.throws(() => plan(['62.1.1.1', 'dns']), { code: 'lab-target' });
+  assert.throws(() => plan(['62.1.1.1', 'nxdomain']), { code: 'lab-target' });
   assert.throws(() => plan(['ipv6', 'dns']), { code: 'lab-target' });
 });
 
@@ -94,6 +96,8 @@ test('options that would break out of a header or of a ruleset are refused', () 
     { addresses: ['1.2.3.4 }'] },
     { after: -1 },
     { after: 1.5 },
+    { rate: 0 },
+    { rate: 0.5 },
   ]) {
     assert.throws(() => censorRule(target, 'stall', options), { code: 'lab-target' });
   }
