@@ -340,8 +340,8 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
 
   /** Of what is gone; one that was made anew counts as new. */
   #forget({ gone }: MemberChanges): void {
-    for (const { path } of gone) {
-      this.#records.delete(path);
+    for (const { path, id } of gone) {
+      if (this.#records.delete(path)) this.#host.log.debug('cgroup-gone', { path, id: `${id}` });
       this.#margins.gone(path);
     }
   }
@@ -350,10 +350,11 @@ export class RunningCgroupNft implements RunningModule<CgroupNftConfig> {
     const now = this.#host.clock.now();
     const monotonic = this.#host.starts.now();
     for (const path of paths) {
-      if (!this.#watcher.members.has(path) || this.#records.has(path)) continue;
+      const id = this.#watcher.members.get(path);
+      if (id === undefined || this.#records.has(path)) continue;
       this.#records.set(path, { since: now, margin: undefined });
       this.#margins.applied(path, monotonic);
-      this.#host.log.debug('cgroup-applied', { path });
+      this.#host.log.debug('cgroup-applied', { path, id: `${id}` });
     }
   }
 

@@ -33,7 +33,7 @@ export const eventCatalogue = {
     when: { to: 'tunnel' },
     subject: 'host',
     text: '{subject} goes through the tunnel: {reason}',
-    fields: ['from', 'reason', 'addresses', 'since'],
+    fields: ['from', 'exit', 'reason', 'addresses', 'since'],
   },
   'service-direct': {
     module: 'nbrpc',
@@ -41,6 +41,14 @@ export const eventCatalogue = {
     when: { to: 'direct' },
     subject: 'host',
     text: '{subject} goes direct again: {reason}',
+    fields: ['from', 'reason', 'addresses', 'since'],
+  },
+  'service-dropped': {
+    module: 'nbrpc',
+    line: 'flip',
+    when: { to: 'dropped' },
+    subject: 'host',
+    text: '{subject} is dropped: {reason}',
     fields: ['from', 'reason', 'addresses', 'since'],
   },
   'service-route-refused': {
@@ -106,8 +114,16 @@ export const eventCatalogue = {
     line: 'cgroup-applied',
     subject: 'path',
     lastPart: true,
-    text: 'the rules of {subject} are in the kernel ({path})',
-    fields: ['path'],
+    text: 'the rules of {subject} are in the kernel ({path}, cgroup {id})',
+    fields: ['path', 'id'],
+  },
+  'unit-gone': {
+    module: 'cgroup-nft',
+    line: 'cgroup-gone',
+    subject: 'path',
+    lastPart: true,
+    text: '{subject} has ended: its cgroup {id} is gone',
+    fields: ['path', 'id'],
   },
   'rules-read': {
     module: 'cgroup-nft',

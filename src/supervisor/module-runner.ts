@@ -7,6 +7,7 @@ import type { Logger } from '../core/log.ts';
 import type { ModuleHealth, ModuleName, RunningModule, StopReason } from '../core/module.ts';
 import type { WarningBoard } from '../core/warnings.ts';
 import type { ConfiguredModule } from './config.ts';
+import { commandUnknown } from './remote-protocol.ts';
 import { within } from './time-limit.ts';
 
 export interface RunnerOptions {
@@ -38,6 +39,8 @@ export const restartBackoff: Backoff = { first: 1000, most: 60_000 };
 export const stableAfter = 60_000;
 /** How long (ms) a module may take to stop before the supervisor goes on without it. */
 export const stopLimit = 10_000;
+/** How long (ms) a command may take until it is under way. */
+export const commandLimit = 10_000;
 
 export class ModuleRunner {
   readonly #options: RunnerOptions;
@@ -120,6 +123,21 @@ export class ModuleRunner {
     await this.#running?.refresh?.();
   }
 
+  /** As RunningModule.command(). Rejects with NetstewardError `module-not-running` and `command-timeout` too. */
+  async command(name: string, argument: string): Promise<string> {
+    const running = this.#running;
+    if (running === undefined) {
+      const remedy = 'See `netsteward status`.';
+      throw new NetstewardError('module-not-running', `${this.#name} does not run just now`, { remedy });
+    }
+    if (running.command === undefined) throw commandUnknown(this.#name, name);
+    const outcome = running.command(name, argument).then((answer) => ({ answer }));
+    const result = await within(this.#options.clock, commandLimit, outcome);
+    if (result !== 'timeout') return result.answer;
+    const limit = formatDuration(commandLimit);
+    throw new NetstewardError('command-timeout', `${this.#name} has not answered within ${limit}`);
+  }
+
   status(): ModuleStatus {
     return {
       name: this.#name,
@@ -188,9 +206,22 @@ export class ModuleRunner {
     } catch (error) {
       if (!this.#abort.signal.aborted) {
         this.#running = undefined;
+        this.#clearWarnings(running);
         await this.#clean(running);
       }
       throw error;
+    }
+  }
+
+  /** It can say no more that these are over: they went with it, and what still holds it will raise again. */
+  #clearWarnings(running: RunningModule<unknown>): void {
+    const log = this.#options.log.child({ module: this.#name });
+    try {
+      for (const { code, subject, text, remedy } of running.health().warnings) {
+        log.info('warning-cleared', { code, subject, text, remedy });
+      }
+    } catch {
+      // A module that crashed need not be able to say how it is.
     }
   }
 

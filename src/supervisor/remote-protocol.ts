@@ -1,7 +1,8 @@
 /** What the supervisor and a module that runs elsewhere say to each other; what a module says is checked on arrival. */
 //
 // The module begins with `hello`; then it gets `start`, and answers `ready` or `refused` (and then ends). `reload` and `ping` are
-// answered with their id, in order. After `stop` the module says `stopped` and ends. `log` and `crashed` come at any time.
+// answered with their id, in order, `command` with its id when it is done. After `stop` the module says `stopped` and ends. `log`
+// and `crashed` come at any time.
 import * as v from 'valibot';
 import { NetstewardError } from '../core/errors.ts';
 import type { ModuleHealth, StopReason } from '../core/module.ts';
@@ -12,6 +13,8 @@ export type SupervisorMessage =
   | { readonly type: 'reload'; readonly id: number; readonly config: unknown }
   /** `detail`: with the module's whole picture, which can be large. */
   | { readonly type: 'ping'; readonly id: number; readonly detail: boolean }
+  /** RunningModule.command() */
+  | { readonly type: 'command'; readonly id: number; readonly name: string; readonly argument: string }
   | { readonly type: 'stop'; readonly reason: StopReason };
 
 const count = v.pipe(v.number(), v.safeInteger());
@@ -51,6 +54,8 @@ const moduleMessage = v.variant('type', [
   v.object({ type: v.literal('pong'), id: count, health: v.optional(health) }),
   /** With health where it was taken. */
   v.object({ type: v.literal('reloaded'), id: count, health: v.optional(health), error: v.optional(plainError) }),
+  /** With `answer` or with `error`. */
+  v.object({ type: v.literal('commanded'), id: count, answer: optionalText, error: v.optional(plainError) }),
   /** The module has ended by itself; what it leaves behind goes with `stop`. */
   v.object({ type: v.literal('crashed'), error: plainError }),
   v.object({ type: v.literal('stopped'), error: v.optional(plainError) }),
@@ -71,6 +76,11 @@ export function parseModuleMessage(message: unknown): ModuleMessage {
 
 /** Warning codes are those of this version's catalogue: another version is refused at `hello`. */
 export const healthOf = (data: HealthData): ModuleHealth => data as ModuleHealth;
+
+/** A module's answer to a command that it does not have. */
+export function commandUnknown(module: string, name: string): NetstewardError {
+  return new NetstewardError('command-unknown', `${module} has no command "${name}"`);
+}
 
 export function errorFrom({ code, message, remedy, stack }: PlainError): Error {
   if (code !== undefined) return new NetstewardError(code, message, remedy === undefined ? {} : { remedy });

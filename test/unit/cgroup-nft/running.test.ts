@@ -47,6 +47,12 @@ test('a unit that comes, goes and is made anew is followed: new ids at once, dea
   const again = stage.id('system.slice/b.service');
   assert.deepEqual(stage.ownSet('vpn.level2'), [again.slice(1)]);
   assert.deepEqual(stage.packetsMeet('vpn').slice(1), [`socket cgroupv2 level 2 ${again} accept`]);
+  const told = (event: string) => stage.log.of(event).map(({ fields }) => `${fields.path} ${fields.id}`);
+  assert.deepEqual(
+    told('cgroup-gone').sort(),
+    [`system.slice/a.service ${a?.slice(1)}`, `system.slice/b.service ${b?.slice(1)}`].sort(),
+  );
+  assert.equal(told('cgroup-applied').at(-1), `system.slice/b.service ${again.slice(1)}`);
   await stage.running.stop('shutdown');
 });
 

@@ -83,9 +83,12 @@ test('a flip reads as what happened to the service, and why', () => {
 });
 
 test('of a cgroup the unit is the subject', () => {
-  const event = eventOf(1, 'cgroup-applied', { module: 'cgroup-nft', path: 'system.slice/nginx.service' });
-  assert.equal(event?.subject, 'nginx.service');
-  assert.equal(event?.fields.path, 'system.slice/nginx.service');
+  const fields = { module: 'cgroup-nft', path: 'system.slice/nginx.service', id: '4711' };
+  for (const line of ['cgroup-applied', 'cgroup-gone']) {
+    const event = eventOf(1, line, fields);
+    assert.equal(event?.subject, 'nginx.service');
+    assert.deepEqual(event?.fields, { path: 'system.slice/nginx.service', id: '4711' });
+  }
 });
 
 test('a warning belongs to the module whose line it is, and to netsteward without one', () => {

@@ -35,6 +35,18 @@ test('a crashed module is cleaned up and started again after growing delays, and
   );
 });
 
+test('what a module warned of is told as over when it crashes, as it can say so no more itself', async () => {
+  const { supervisor, nbrpc, log } = await setUp(two);
+  supervisor.start();
+  await settle();
+  const [code, subject, text, remedy] = ['check-list-rejected', '/a.list', 'junk', 'Correct it.'] as const;
+  nbrpc.warnings = [{ code, subject, severity: 'error', text, remedy, since: 0 }];
+  nbrpc.crash(new Error('first'));
+  await settle();
+  const told = log.of('warning-cleared').map(({ fields }) => fields);
+  assert.deepEqual(told, [{ module: 'nbrpc', code, subject, text, remedy }]);
+});
+
 test('a module that cannot start says so once per change of reason, is not ready, and stops at once', async () => {
   const { supervisor, clock, nbrpc, dyndns, notifier, log, codes } = await setUp(two);
   const missing = new NetstewardError('set-missing', 'no set blocked4', { remedy: 'Add it.' });
