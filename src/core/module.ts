@@ -2,7 +2,7 @@
 import type { Problem } from './diagnostic.ts';
 import type { ActiveWarning } from './warnings.ts';
 
-export const moduleNames = ['nbrpc', 'cgroup-nft', 'dyndns', 'dnstest'] as const;
+export const moduleNames = ['nbrpc', 'cgroup-nft', 'dyndns', 'dnstest', 'page'] as const;
 export type ModuleName = (typeof moduleNames)[number];
 
 /** A parsed TOML table: strings, numbers, bigints, booleans, dates, arrays, tables. */
@@ -38,6 +38,12 @@ export interface RunningModule<Config> {
   health(): ModuleHealth;
   /** Of a module that runs elsewhere: asks it, so that health() is of now. Resolves in any case, within seconds. */
   refresh?(): Promise<void>;
+  /**
+   * Does at once what somebody asks for beside what it does by itself, such as nbrpc's `check` of a host. Resolves with a line for
+   * people once it is under way. Rejects with NetstewardError: `command-unknown` for a name that the module does not know,
+   * others for what stands against it. Absent: it knows none.
+   */
+  command?(name: string, argument: string): Promise<string>;
   /** Never settles while the module runs; resolves after stop(), rejects when the module has crashed. */
   readonly done: Promise<void>;
   /** Idempotent; obeys `on_stop`. Resolves when nothing of the module runs any more. */

@@ -40,6 +40,9 @@ export function bindModule<Config, Host, PreflightHost>(binding: Binding<Config,
         health: () => running.health(),
         done: running.done,
         stop: (reason) => running.stop(reason),
+        ...(running.command === undefined
+          ? {}
+          : { command: async (name, argument) => running.command?.(name, argument) ?? '' }),
       };
     },
   };

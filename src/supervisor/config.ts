@@ -10,6 +10,7 @@ import type { BoundModule, ModuleRegistry } from './bound-module.ts';
 import { applyOverride, isTable, type Override, parseOverride } from './config-override.ts';
 import { resolvePaths } from './config-paths.ts';
 import { type GeneralConfig, generalSchema } from './general-config.ts';
+import { withService } from './page/config.ts';
 
 /** Where a configuration comes from: enough to read it again at a reload. */
 export interface ConfigSource {
@@ -80,6 +81,10 @@ export async function parseConfiguration(
   for (const path of forbiddenKeys(table, [])) report({ path, message: 'unknown key' });
   const general = parseGeneral(table, places, report);
   const modules = await parseModules(table, registry, places, report);
+  const page = modules.get('page');
+  if (page !== undefined && general !== undefined) {
+    modules.set('page', { ...page, config: withService(page.config, general) });
+  }
   for (const [index, name] of (general?.supervisor.must_start ?? []).entries()) {
     if (Object.hasOwn(table, name)) continue;
     report({
@@ -158,8 +163,12 @@ async function parseModules(
       else for (const { path, message } of parsed.problems) report({ path: [name, ...path], message });
     }
   }
-  if (on.length === 0) {
-    const known = [...registry.keys()].map((each) => `[${each}]`).join(', ');
+  // The page alone would have nothing to show.
+  if (on.every((name) => name === 'page')) {
+    const known = [...registry.keys()]
+      .filter((name) => name !== 'page')
+      .map((each) => `[${each}]`)
+      .join(', ');
     report({ path: [], message: `no module is on: add the table of at least one (${known})` });
   }
   return modules;

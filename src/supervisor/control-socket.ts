@@ -6,11 +6,14 @@ import { dirname } from 'node:path';
 import { errnoOf, NetstewardError } from '../core/errors.ts';
 import { type EventsTarget, sendEvents } from './events-route.ts';
 import { fileFailure, makeFolder } from './make-folder.ts';
+import { commandUnknown } from './remote-protocol.ts';
 import type { ReloadRecord, StatusReport } from './status-report.ts';
 
 export interface ControlTarget extends EventsTarget {
   status(): StatusReport | Promise<StatusReport>;
   reload(): Promise<ReloadRecord>;
+  /** As Supervisor.command(); absent: no module has any. */
+  command?(module: string, name: string, argument: string): Promise<string>;
   /** In Prometheus' text format. */
   metrics(): Promise<string>;
 }
@@ -79,7 +82,8 @@ async function removeStale(path: string): Promise<void> {
   await unlink(path);
 }
 
-function someoneListens(path: string): Promise<boolean> {
+/** Whether the socket file `path` is one that somebody listens on. Rejects with a Node system error. */
+export function someoneListens(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.once('connect', () => {
@@ -121,6 +125,7 @@ function close(server: Server): Promise<void> {
 const routes: Readonly<Record<string, 'GET' | 'POST'>> = {
   '/status': 'GET',
   '/reload': 'POST',
+  '/command': 'POST',
   '/events': 'GET',
   '/metrics': 'GET',
 };
@@ -135,13 +140,15 @@ async function answer(target: ControlTarget, request: IncomingMessage, response:
     response.setHeader('allow', allowed);
     return send(response, 405, { error: `use ${allowed}` });
   }
-  if (!(await drained(request))) return send(response, 413, { error: `at most ${mostBody} bytes` });
+  const body = await bodyOf(request);
+  if (body === undefined) return send(response, 413, { error: `at most ${mostBody} bytes` });
   if (path === '/events') {
     const problem = sendEvents(target, query.join('?'), response);
     return problem === undefined ? undefined : send(response, problem.status, { error: problem.text });
   }
   if (path === '/metrics') return sendText(response, 200, metricsType, await target.metrics());
   if (path === '/status') return send(response, 200, await target.status());
+  if (path === '/command') return command(target, body, response);
   const record = await target.reload();
   return send(response, record.ok ? 200 : 409, record);
 }
@@ -149,14 +156,40 @@ async function answer(target: ControlTarget, request: IncomingMessage, response:
 /** prometheus.io/docs/instrumenting/exposition_formats, "Text-based format". */
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** Reads the body away; false when it is too long. */
-async function drained(request: IncomingMessage): Promise<boolean> {
+/** Undefined when it is too long. */
+async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request) {
+    chunks.push(chunk as Buffer);
     bytes += (chunk as Buffer).length;
-    if (bytes > mostBody) return false;
+    if (bytes > mostBody) return undefined;
   }
-  return true;
+  return Buffer.concat(chunks).toString();
+}
+
+/** `{"module", "name", "argument"}`, texts all; the answer is `{"text"}`, or `{"error", "code", "remedy"}`. */
+async function command(target: ControlTarget, body: string, response: ServerResponse): Promise<void> {
+  const { module, name, argument } = recordOf(body);
+  if (typeof module !== 'string' || typeof name !== 'string' || typeof argument !== 'string') {
+    return send(response, 400, { error: 'the body must be {"module", "name", "argument"}, texts all' });
+  }
+  try {
+    if (target.command === undefined) throw commandUnknown(module, name);
+    return send(response, 200, { text: await target.command(module, name, argument) });
+  } catch (error) {
+    if (!(error instanceof NetstewardError)) throw error;
+    return send(response, 409, { error: error.message, code: error.code, remedy: error.remedy });
+  }
+}
+
+/** Nothing where it is no object in JSON. */
+function recordOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    return Object(JSON.parse(text)) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

@@ -7,6 +7,8 @@ import { pragma } from './history-schema.ts';
 export interface Bounds {
   /** Milliseconds since the epoch. */
   readonly oldest: number;
+  /** The same for events that say how things still stand. */
+  readonly kept: number;
   /** Of the file, without its log. */
   readonly bytes: number;
 }
@@ -30,12 +32,28 @@ export function insert(database: Database, events: readonly NetstewardEvent[], l
   }
 }
 
-/** Deletes at most `slice` rows of each table; true when there is more to delete. */
-export function prune(database: Database, { oldest, bytes }: Bounds, slice: number): boolean {
+/**
+ * Deletes at most `slice` rows of each table; true when there is more to delete. Of `standing`, lists of codes, the last event of
+ * each subject stays while there is room: a service that never changes would else be one of which nothing is known.
+ */
+export function prune(
+  database: Database,
+  { oldest, kept, bytes }: Bounds,
+  slice: number,
+  standing: readonly (readonly string[])[],
+): boolean {
+  const isLast = standing.map((codes) => {
+    const kind = codes.map((code) => `'${code}'`).join(', ');
+    return `(code IN (${kind}) AND NOT EXISTS (SELECT 1 FROM event AS newer
+      WHERE newer.subject = old.subject AND (newer.at, newer.id) > (old.at, old.id) AND newer.code IN (${kind})))`;
+  });
   const deleted = [
     database
-      .prepare('DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ? ORDER BY at LIMIT ?)')
-      .run(oldest, slice),
+      .prepare(
+        `DELETE FROM event WHERE id IN (SELECT id FROM event AS old
+          WHERE at < ? AND (at < ? OR NOT (${isLast.join(' OR ')})) ORDER BY at LIMIT ?)`,
+      )
+      .run(oldest, kept, slice),
     deleteLatencies(database, 'WHERE minute < ?', [Math.floor(oldest / 60_000)], slice),
   ].map(({ changes }) => Number(changes));
   if (usedBytes(database) > full * bytes) {

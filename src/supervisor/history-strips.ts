@@ -23,13 +23,14 @@ export interface Period {
 
 /** Two things are known of a service, by events of their own: its route, and how it does on the direct one. */
 interface Known {
-  readonly tunnelled: boolean;
+  /** `down`: it is dropped, as no exit works for it. Undefined: the direct one. */
+  readonly route: 'tunnelled' | 'down' | undefined;
   readonly health: Exclude<ServiceState, 'tunnelled'>;
   readonly routeReason: string;
   readonly healthReason: string;
 }
 
-const nothing: Known = { tunnelled: false, health: 'unknown', routeReason: '', healthReason: '' };
+const nothing: Known = { route: undefined, health: 'unknown', routeReason: '', healthReason: '' };
 
 const healthOf: Partial<Readonly<Record<EventCode, Known['health']>>> = {
   'service-works': 'direct',
@@ -39,15 +40,17 @@ const healthOf: Partial<Readonly<Record<EventCode, Known['health']>>> = {
 };
 
 /** Those that strips are made of: of services, and of netsteward as a whole. */
-export const serviceStateCodes: readonly EventCode[] = [
-  'service-rerouted',
-  'service-direct',
+export const serviceRouteCodes: readonly EventCode[] = ['service-rerouted', 'service-direct', 'service-dropped'];
+const serviceHealthCodes: readonly EventCode[] = [
   'service-works',
   'service-failing',
   'service-blocked',
   'service-unstable',
 ];
+export const serviceStateCodes: readonly EventCode[] = [...serviceRouteCodes, ...serviceHealthCodes];
 export const presenceCodes: readonly EventCode[] = ['netsteward-started', 'netsteward-stopping'];
+/** Of each list the last event of a subject tells how it still stands. */
+export const standingCodes: readonly (readonly EventCode[])[] = [serviceRouteCodes, serviceHealthCodes, presenceCodes];
 
 /**
  * `events`: the oldest first; those before the period say how things stood when it began. Intervals of one service follow
@@ -120,14 +123,14 @@ class Strip {
 function learned(known: Known, code: EventCode, reason: string): Known {
   const health = healthOf[code];
   if (health !== undefined) return { ...known, health, healthReason: reason };
-  const tunnelled = code === 'service-rerouted';
-  const direct = known.health === 'unknown' && !tunnelled;
-  return { ...known, tunnelled, routeReason: reason, health: direct ? 'direct' : known.health };
+  const route = code === 'service-rerouted' ? 'tunnelled' : code === 'service-dropped' ? 'down' : undefined;
+  const direct = known.health === 'unknown' && route === undefined;
+  return { ...known, route, routeReason: reason, health: direct ? 'direct' : known.health };
 }
 
 function shown(known: Known, off: boolean): Pick<ServiceInterval, 'state' | 'reason'> {
   if (off) return { state: 'unknown', reason: 'netsteward was off' };
-  const { tunnelled, health, routeReason, healthReason } = known;
-  if (tunnelled) return { state: 'tunnelled', reason: routeReason };
+  const { route, health, routeReason, healthReason } = known;
+  if (route !== undefined) return { state: route, reason: routeReason };
   return { state: health, reason: healthReason || routeReason };
 }

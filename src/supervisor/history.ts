@@ -15,6 +15,7 @@ import {
   type ServiceInterval,
   serviceIntervals,
   serviceStateCodes,
+  standingCodes,
 } from './history-strips.ts';
 
 export interface HistoryOptions {
@@ -34,6 +35,8 @@ const pruneInterval = 3_600_000;
 export const mostWaiting = 5000;
 /** Rows that one transaction deletes at least, where it has to: more than come in, and not so many that the loop stands still. */
 const leastSlice = 500;
+/** How things stand is told by the last event of its kind, however old: it is kept for so many times max_age. */
+const lastStays = 10;
 /** Pages that are given back to the file system at a time. */
 const vacuumPages = 1000;
 /** Events that strips are made of, at most: 1000 services over 30 days have far fewer, and flapping ones must not cost more. */
@@ -124,8 +127,7 @@ export class History implements EventSink {
 
   /** How things stood at this time: the last event of each kind, for each service. */
   #before(at: number): readonly NetstewardEvent[] {
-    const kinds = [serviceStateCodes.slice(0, 2), serviceStateCodes.slice(2), presenceCodes];
-    const { text, parameters } = selectLatest(at, kinds);
+    const { text, parameters } = selectLatest(at, standingCodes);
     const rows = this.#read((database) => database.prepare(text).all(...parameters)) ?? [];
     const waiting = this.#waiting.filter((event) => event.at < at);
     return [...rows.flatMap((row) => eventOfRow(row) ?? []), ...waiting];
@@ -153,7 +155,8 @@ export class History implements EventSink {
       const database = this.#opened();
       const more = database.transaction(() => {
         insert(database, events, rows);
-        return prune(database, this.#bounds(), Math.max(leastSlice, 2 * (events.length + rows.length)));
+        const slice = Math.max(leastSlice, 2 * (events.length + rows.length));
+        return prune(database, this.#bounds(), slice, standingCodes);
       });
       this.#waiting = [];
       // Of a limit that was lowered: the file gets smaller too, a piece at a time.
@@ -172,7 +175,8 @@ export class History implements EventSink {
 
   #bounds(): Bounds {
     const { max_age: age, max_size: size } = this.#settings;
-    return { oldest: this.#options.clock.now() - age, bytes: size - logShare };
+    const now = this.#options.clock.now();
+    return { oldest: now - age, kept: now - lastStays * age, bytes: size - logShare };
   }
 
   #read<Result>(ask: (database: Database) => Result): Result | undefined {

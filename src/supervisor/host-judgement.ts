@@ -2,6 +2,7 @@
 import type { HostFacts, HostNeeds, KernelFacts, Ruleset } from '../core/host-facts.ts';
 import type { Finding } from '../core/module.ts';
 import { error, ok, warning } from './finding.ts';
+import { judgeGuard } from './host-guard.ts';
 import { judgeRouting } from './host-routing.ts';
 import { judgeStop } from './host-stop.ts';
 import { knowsOwner, knowsPersist } from './table-flags.ts';
@@ -9,11 +10,12 @@ import { atLeast } from './version-order.ts';
 
 export function judgeHost(facts: HostFacts, needs: HostNeeds): readonly Finding[] {
   return [
-    ...judgeNft(facts),
-    ...judgeKernel(facts.kernel),
+    ...(needs.uses.has('nft') ? [...judgeNft(facts), ...judgeKernel(facts.kernel)] : []),
+    ...(needs.uses.has('cgroups') ? judgeSocketMatch(facts.kernel) : []),
     ...(facts.ruleset.ok ? judgeRuleset(facts.ruleset.value, needs) : []),
     ...judgeRouting(facts, needs),
     ...judgeStop(facts, needs),
+    ...judgeGuard(facts, needs),
   ];
 }
 
@@ -49,7 +51,7 @@ function judgeNft({ nftVersion, ruleset, kernel }: HostFacts): Finding[] {
   return findings;
 }
 
-function judgeKernel({ release, options, cgroup2 }: KernelFacts): Finding[] {
+function judgeKernel({ release, options }: KernelFacts): Finding[] {
   const findings: Finding[] = [];
   if (options === undefined) {
     findings.push(ok(`kernel ${release} (its build options cannot be read, so they were not looked at)`));
@@ -60,6 +62,11 @@ function judgeKernel({ release, options, cgroup2 }: KernelFacts): Finding[] {
   } else {
     findings.push(ok(`kernel ${release} with nf_tables`));
   }
+  return findings;
+}
+
+function judgeSocketMatch({ release, options, cgroup2 }: KernelFacts): Finding[] {
+  const findings: Finding[] = [];
   // nft_socket learned cgroupv2 in Linux 5.13.
   const socketExpression = atLeast(release, '5.13') && (options === undefined || options.has('CONFIG_NFT_SOCKET'));
   if (!socketExpression) {

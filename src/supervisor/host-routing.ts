@@ -21,7 +21,10 @@ export function judgeRouting(facts: HostFacts, { ownTables, sets }: HostNeeds): 
   return marking ? [...findings, judgeReversePath(facts.reversePath)] : findings;
 }
 
-function judgeTable(facts: HostFacts, { family, name, marks, exemptPorts, use }: OwnTableNeed): readonly Finding[] {
+function judgeTable(
+  facts: HostFacts,
+  { family, name, marks, exemptPorts, guard, use }: OwnTableNeed,
+): readonly Finding[] {
   if (use === 'units') return [];
   if (marks === undefined) {
     return [
@@ -32,8 +35,8 @@ function judgeTable(facts: HostFacts, { family, name, marks, exemptPorts, use }:
     ];
   }
   return [
-    ...judgeMark('IPv4', 'ip', facts.routing4, marks),
-    ...judgeMark('IPv6', 'ip -6', facts.routing6, marks),
+    ...judgeMark('IPv4', 'ip', facts.routing4, marks, guard?.mark),
+    ...judgeMark('IPv6', 'ip -6', facts.routing6, marks, guard?.mark),
     ...(exemptPorts === undefined ? [] : [judgePorts(facts.localPorts, exemptPorts)]),
   ];
 }
@@ -79,7 +82,14 @@ const hex = (value: number): string => `0x${value.toString(16)}`;
 /** The local table is looked up at 0, main at 32766 (ip-rule(8)). */
 const mainPriority = 32766;
 
-function judgeMark(family: string, command: string, routing: Fact<RoutingFacts>, { mark, mask }: Mark): Finding[] {
+/** `more`: bits that packets have beside the mark when the route is looked up. */
+function judgeMark(
+  family: string,
+  command: string,
+  routing: Fact<RoutingFacts>,
+  { mark, mask }: Mark,
+  more = 0,
+): Finding[] {
   if (!routing.ok) {
     const remedy =
       routing.failure.kind === 'missing-command' ? 'apt-get install iproute2' : `Run \`${command} rule\` by hand.`;
@@ -87,7 +97,7 @@ function judgeMark(family: string, command: string, routing: Fact<RoutingFacts>,
   }
   const written = `${hex(mark)}/${hex(mask)}`;
   const rule = routing.value.rules
-    .filter((each) => matches(each, mark) && each.priority < mainPriority)
+    .filter((each) => matches(each, mark | more) && each.priority < mainPriority)
     .sort((a, b) => a.priority - b.priority)[0];
   if (rule?.table === undefined) {
     return [
@@ -118,7 +128,7 @@ function judgeMark(family: string, command: string, routing: Fact<RoutingFacts>,
 }
 
 /** Whether packets with exactly this mark meet the rule (fib_rules.c: `(rule->mark ^ mark) & rule->mark_mask`). */
-function matches(rule: RuleFact, mark: number): boolean {
+export function matches(rule: RuleFact, mark: number): boolean {
   if (rule.mark === undefined) return false;
   const equal = ((rule.mark ^ mark) & rule.mask) === 0;
   return equal !== rule.not;

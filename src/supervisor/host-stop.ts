@@ -12,9 +12,9 @@ const said = (onStop: OnStopNeed): string => `on_stop = "${onStop}"`;
 
 function judgeTable(
   { nftVersion, kernel }: HostFacts,
-  { family, name, onStop, use }: OwnTableNeed,
+  { family, name, onStop, guard, use }: OwnTableNeed,
 ): readonly Finding[] {
-  const gone = use === 'units' ? 'no packet of a unit is marked' : 'everything goes direct';
+  const gone = withoutTable(use, guard);
   const table = `the table ${family} ${name}`;
   if (onStop === 'flush') return [ok(`${said(onStop)}: when netsteward stops ${table} goes, and ${gone}`)];
   // Without nft nothing works, which is said elsewhere.
@@ -40,6 +40,12 @@ function judgeTable(
       `${said(onStop)}: ${table} has no owner: it stays as it is when netsteward stops, and a flush by others empties it until netsteward starts again`,
     ),
   ];
+}
+
+function withoutTable(use: OwnTableNeed['use'], guard: OwnTableNeed['guard']): string {
+  if (use === 'units') return 'no packet of a unit is marked';
+  if (guard === undefined) return 'everything goes direct';
+  return `what ${guard.interfaces.join(', ')} sends elsewhere is dropped (while_down = "drop")`;
 }
 
 function judgeSets([first]: HostNeeds['sets']): readonly Finding[] {

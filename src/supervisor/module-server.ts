@@ -7,7 +7,7 @@ import type { ModuleHealth, RunningModule, StopReason } from '../core/module.ts'
 import type { ModuleLink } from '../system/carrier.ts';
 import type { BoundModule } from './bound-module.ts';
 import { plainErrorOf, remoteLog } from './remote-log.ts';
-import type { HealthData, ModuleMessage, SupervisorMessage } from './remote-protocol.ts';
+import { commandUnknown, type HealthData, type ModuleMessage, type SupervisorMessage } from './remote-protocol.ts';
 import { within } from './time-limit.ts';
 
 export interface ServerOptions {
@@ -67,6 +67,9 @@ class ModuleServer {
       case 'ping':
         this.#answer(message.id, message.detail);
         break;
+      case 'command':
+        void this.#command(message);
+        break;
       case 'stop':
         this.#stop(message.reason);
     }
@@ -107,6 +110,18 @@ class ModuleServer {
       this.#send({ type: 'reloaded', id, ...(health === undefined ? {} : { health }) });
     } catch (error) {
       this.#send({ type: 'reloaded', id, error: plainErrorOf(error) });
+    }
+  }
+
+  /** Never rejects: what a person asked for in vain is no failure of the module. */
+  async #command({ id, name, argument }: Extract<SupervisorMessage, { readonly type: 'command' }>): Promise<void> {
+    try {
+      const running = this.#running;
+      if (running === undefined) throw new NetstewardError('not-running', 'the module does not run');
+      if (running.command === undefined) throw commandUnknown('the module', name);
+      this.#send({ type: 'commanded', id, answer: await running.command(name, argument) });
+    } catch (error) {
+      this.#send({ type: 'commanded', id, error: plainErrorOf(error) });
     }
   }
 

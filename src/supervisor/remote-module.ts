@@ -57,8 +57,8 @@ export async function startRemote(
   }
 }
 
-interface Settle {
-  readonly resolve: () => void;
+interface Settle<Value = void> {
+  readonly resolve: (value: Value) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -73,8 +73,10 @@ class RemoteRun implements RunningModule<unknown> {
   readonly #done: Settle;
   readonly #left: Settle;
   readonly #reloads = new Map<number, Settle>();
+  readonly #commands = new Map<number, Settle<string>>();
   readonly #heartbeat: Heartbeat;
   #lastReload = 0;
+  #lastCommand = 0;
   #health: ModuleHealth = { ready: false, summary: 'starting', warnings: [], detail: undefined };
   #endLimit: Timer | undefined;
   #killLimit: Timer | undefined;
@@ -113,6 +115,15 @@ class RemoteRun implements RunningModule<unknown> {
     this.#send({ type: 'reload', id, config });
     this.#reloads.set(id, settle);
     await outcome;
+  }
+
+  async command(name: string, argument: string): Promise<string> {
+    if (this.#closed || this.#stopping !== undefined) throw this.#reason();
+    const id = ++this.#lastCommand;
+    const [outcome, settle] = open<string>();
+    this.#send({ type: 'command', id, name, argument });
+    this.#commands.set(id, settle);
+    return outcome;
   }
 
   /** What the module last said of itself. Throws `module-not-ended` where it hangs and cannot be ended: systemd's watchdog can. */
@@ -188,6 +199,9 @@ class RemoteRun implements RunningModule<unknown> {
       case 'reloaded':
         this.#reloaded(message);
         break;
+      case 'commanded':
+        this.#commanded(message);
+        break;
       case 'crashed':
         this.#failure ??= errorFrom(message.error);
         // stop() then takes away what is left of it.
@@ -211,6 +225,13 @@ class RemoteRun implements RunningModule<unknown> {
     const settle = this.#reloads.get(id);
     this.#reloads.delete(id);
     if (error === undefined) settle?.resolve();
+    else settle?.reject(errorFrom(error));
+  }
+
+  #commanded({ id, answer, error }: Extract<ModuleMessage, { readonly type: 'commanded' }>): void {
+    const settle = this.#commands.get(id);
+    this.#commands.delete(id);
+    if (error === undefined) settle?.resolve(answer ?? '');
     else settle?.reject(errorFrom(error));
   }
 
@@ -247,8 +268,9 @@ class RemoteRun implements RunningModule<unknown> {
     this.#ready.reject(error);
     if (this.#failure === undefined) this.#done.resolve();
     else this.#done.reject(error);
-    for (const settle of this.#reloads.values()) settle.reject(error);
+    for (const settle of [...this.#reloads.values(), ...this.#commands.values()]) settle.reject(error);
     this.#reloads.clear();
+    this.#commands.clear();
     this.#left.resolve();
   }
 
@@ -273,9 +295,9 @@ class RemoteRun implements RunningModule<unknown> {
 }
 
 /** A promise and its ends. Nobody need follow it. */
-function open(): [Promise<void>, Settle] {
-  let settle: Settle = { resolve: () => {}, reject: () => {} };
-  const promise = new Promise<void>((resolve, reject) => {
+function open<Value = void>(): [Promise<Value>, Settle<Value>] {
+  let settle: Settle<Value> = { resolve: () => {}, reject: () => {} };
+  const promise = new Promise<Value>((resolve, reject) => {
     settle = { resolve, reject };
   });
   promise.catch(() => undefined);

@@ -122,6 +122,13 @@ export class Supervisor {
     return this.status();
   }
 
+  /** As ModuleRunner.command(). Rejects with NetstewardError `module-off` too. */
+  async command(module: string, name: string, argument: string): Promise<string> {
+    const [, runner] = [...this.#runners].find(([each]) => each === module) ?? [];
+    if (runner !== undefined) return runner.command(name, argument);
+    throw new NetstewardError('module-off', `${module} is not on`, { remedy: `Add the table [${module}].` });
+  }
+
   /** Verifies everything, then applies it. Where there is any problem nothing changes and the record names them all. Never rejects. */
   reload(): Promise<ReloadRecord> {
     const done = this.#queue.then(() => this.#reload());

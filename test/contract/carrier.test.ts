@@ -66,6 +66,14 @@ const statOf = (pid: number): readonly string[] =>
     .split(' ');
 
 for (const [name, open] of everywhere) {
+  test(`${name}: a command is done where the module is, and a refusal of it is no crash`, async (t) => {
+    const { running } = await setUp(t, open);
+    const { pid } = await detail(running);
+    assert.equal(await running.command?.('echo', 'a\0"'), `a\0" (${pid})`);
+    await assert.rejects(async () => running.command?.('shout', 'a'), { code: 'command-unknown', remedy: 'Say echo.' });
+    assert.equal((await detail(running)).pid, pid);
+  });
+
   test(`${name}: a configuration and its reload arrive as they were, with all that JSON would lose`, async (t) => {
     const value = {
       nothing: undefined,

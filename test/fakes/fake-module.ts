@@ -1,5 +1,13 @@
 /** A module that does what a test tells it to: starts, refuses, hangs, crashes. */
-import type { ConfigTable, Finding, ModuleHealth, ModuleName, Parsed, StopReason } from '../../src/core/module.ts';
+import type {
+  ConfigTable,
+  Finding,
+  ModuleHealth,
+  ModuleName,
+  Parsed,
+  RunningModule,
+  StopReason,
+} from '../../src/core/module.ts';
 import type { BoundModule } from '../../src/supervisor/bound-module.ts';
 
 export class FakeModule implements BoundModule {
@@ -15,6 +23,8 @@ export class FakeModule implements BoundModule {
   hangOnStart = false;
   hangOnStop = false;
   warnings: ModuleHealth['warnings'] = [];
+  /** Of modules that are started from now on; none where undefined. */
+  command: RunningModule<unknown>['command'] | undefined;
   #crash: ((error: Error) => void) | undefined;
   #end: () => void = () => undefined;
 
@@ -45,6 +55,7 @@ export class FakeModule implements BoundModule {
       this.#crash = reject;
     });
     return {
+      ...(this.command === undefined ? {} : { command: this.command }),
       reload: async (next: unknown): Promise<void> => {
         this.calls.push(`reload ${JSON.stringify(next)}`);
         if (this.reloadError !== undefined) throw this.reloadError;

@@ -95,6 +95,11 @@ class Running implements RunningModule<unknown> {
     return { ready: true, summary: `${this.#reloads} reloads`, warnings: [], detail };
   }
 
+  async command(name: string, argument: string): Promise<string> {
+    if (name === 'echo') return `${argument} (${process.pid})`;
+    throw new NetstewardError('command-unknown', `no command "${name}"`, { remedy: 'Say echo.' });
+  }
+
   async stop(reason: StopReason): Promise<void> {
     const { file, act } = this.#script;
     if (file !== undefined) writeFileSync(file, reason);

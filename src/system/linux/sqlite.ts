@@ -7,7 +7,11 @@ import type { NetstewardError } from '../../core/errors.ts';
 import type { Database, DatabaseMark, SqlRow, Statement, Store } from '../ports.ts';
 import { damaged, type FileIdentity, fileTrouble, identityOf, keepLocks, lookAt, unusable } from './sqlite-look.ts';
 
-type Connect = (path: string) => DatabaseSyncInstance;
+interface ConnectOptions {
+  readonly readOnly: boolean;
+}
+
+type Connect = (path: string, options?: ConnectOptions) => DatabaseSyncInstance;
 
 /** One of the two bindings. */
 export interface SqliteBinding {
@@ -24,10 +28,11 @@ export interface SqliteBinding {
 export function builtinSqlite(): SqliteBinding | undefined {
   // Not an import: that would fail on a Node that lacks it. getBuiltinModule() is in Node 20.16 and later.
   const builtin = process.getBuiltinModule('node:sqlite') as
-    | { readonly DatabaseSync: new (path: string) => DatabaseSyncInstance }
+    | { readonly DatabaseSync: new (path: string, options?: ConnectOptions) => DatabaseSyncInstance }
     | undefined;
   if (builtin === undefined) return undefined;
-  return { name: 'node:sqlite', connect: (path) => new builtin.DatabaseSync(path), endsStatements: true };
+  const connect: Connect = (path, options = { readOnly: false }) => new builtin.DatabaseSync(path, options);
+  return { name: 'node:sqlite', connect, endsStatements: true };
 }
 
 /** The binding from npm, with its prebuilt library. */
@@ -35,7 +40,8 @@ export function packagedSqlite(): SqliteBinding {
   // Loaded on demand: its native library is of no use where Node has its own.
   const require = createRequire(import.meta.url);
   const { DatabaseSync } = require('@photostructure/sqlite') as typeof import('@photostructure/sqlite');
-  return { name: '@photostructure/sqlite', connect: (path) => new DatabaseSync(path), endsStatements: false };
+  const connect: Connect = (path, options = { readOnly: false }) => new DatabaseSync(path, options);
+  return { name: '@photostructure/sqlite', connect, endsStatements: false };
 }
 
 /** Milliseconds to wait for other processes: while opening, and afterwards. */

@@ -94,9 +94,25 @@ test('a question names period, module, subject, and how many of the newest', asy
   assert.deepEqual(subjects({ subject: "s1' OR 1=1 --" }), []);
 });
 
+test('the last word on how a service stands stays, however long ago, for ten times max_age', async (t) => {
+  const { clock, happen, subjects, history } = setUp(t, new MemoryStore(), { max_age: day });
+  happen('steady', { code: 'service-blocked' });
+  happen('steady', { code: 'service-rerouted', fields: { reason: 'reset' } });
+  happen('moved', { code: 'service-rerouted' });
+  happen('/a.list', { code: 'list-read' });
+  await clock.advance(3_600_000);
+  happen('moved', { code: 'service-direct' });
+  await clock.advance(2 * day);
+  assert.deepEqual(subjects().sort(), ['moved', 'steady', 'steady']);
+  const [interval] = history.serviceIntervals({ since: clock.now() - day / 2, until: clock.now() }).get('steady') ?? [];
+  assert.deepEqual([interval?.state, interval?.reason], ['tunnelled', 'reset']);
+  await clock.advance(9 * day);
+  assert.deepEqual(subjects(), []);
+});
+
 test('what is older than max_age goes, without any new event too', async (t) => {
   const { clock, happen, subjects } = setUp(t, new MemoryStore(), { max_age: day });
-  happen('old');
+  happen('old', { code: 'name-moved' });
   await clock.advance(day / 2);
   happen('new');
   await clock.advance(day / 2);

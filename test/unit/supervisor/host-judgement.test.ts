@@ -33,7 +33,8 @@ const table = {
   marks: { mark: 1, mask: 1 },
   exemptPorts: { first: 61_000, last: 64_999 },
 } as const;
-const own: HostNeeds = { sets: [], ownTables: [table] };
+const uses: HostNeeds['uses'] = new Set(['nft', 'cgroups']);
+const own: HostNeeds = { uses, sets: [], ownTables: [table] };
 const failed = (kind: 'missing-command' | 'permission' | 'failed', message: string) =>
   ({ ok: false, failure: { kind, message } }) as const;
 
@@ -137,7 +138,7 @@ test('ports are compared with both ends included, and only where own traffic is 
   assert.equal(ports(1024, 61_000), true);
   assert.equal(ports(64_999, 65_535), true);
   assert.equal(ports(65_000, 65_535), false);
-  const unmarked: HostNeeds = { sets: [], ownTables: [{ ...table, exemptPorts: undefined }] };
+  const unmarked: HostNeeds = { uses, sets: [], ownTables: [{ ...table, exemptPorts: undefined }] };
   assert.deepEqual(worse(judge({ localPorts: { ok: true, value: { first: 1, last: 65_535 } } }, unmarked)), []);
 });
 
@@ -169,7 +170,7 @@ test('sets of the administrator: no marks of ours are judged, but the filter is'
       },
     },
   };
-  assert.deepEqual(worse(judge(facts, { sets: [set], ownTables: [] })), [
+  assert.deepEqual(worse(judge(facts, { uses, sets: [set], ownTables: [] })), [
     'error: set b4 of table inet filter is constant',
     'warning: IPv4: the reverse path filter is strict on wg0: it drops answers that come through the tunnel, and (src_valid_mark = 1) marked packets from the LAN',
   ]);
@@ -177,6 +178,7 @@ test('sets of the administrator: no marks of ours are judged, but the filter is'
 
 test('a table that marks packets of units counts on no routes, and says what its end means', () => {
   const units: HostNeeds = {
+    uses,
     sets: [],
     ownTables: [{ ...table, name: 'units', marks: undefined, exemptPorts: undefined, use: 'units' }],
   };
@@ -190,4 +192,15 @@ test('a table that marks packets of units counts on no routes, and says what its
     flushed.some(({ text }) => text.endsWith('the table inet units goes, and no packet of a unit is marked')),
     JSON.stringify(flushed),
   );
+});
+
+test('nothing is said of what no module that is on works with', () => {
+  const texts = (...used: ('nft' | 'cgroups')[]): string =>
+    judge({}, { uses: new Set(used), sets: [], ownTables: [] })
+      .map(({ text }) => text)
+      .join('\n');
+  assert.equal(texts(), '');
+  assert.match(texts('nft'), /^nft 1\.1\.3$/m);
+  assert.doesNotMatch(texts('nft'), /cgroup/);
+  assert.match(texts('nft', 'cgroups'), /cgroup2 is mounted/);
 });

@@ -21,6 +21,9 @@ const own = {
   markOwn: false,
   exemptSourcePorts: undefined,
   exemptUid: undefined,
+  guard: undefined,
+  exits: undefined,
+  drops: undefined,
   never: ['9.9.9.9'],
 } as const;
 
@@ -48,10 +51,19 @@ const requests: readonly AgentRequest[] = [
   },
   { type: 'update', id: 5, sets: new Map([['blocked6', { add: ['2001:db8::1'], delete: ['2001:db8::2'] }]]) },
   { type: 'stop', id: 6, mode: 'flush' },
+  { type: 'look', id: 8, config: own },
+  {
+    type: 'configure',
+    id: 9,
+    config: { ...own, exits: [{ name: 'wg-0', mark: own.mark }], drops: true },
+    onStop: 'keep',
+  },
+  { type: 'configure', id: 7, config: { ...own, guard: { interfaces: ['lan0'], mark: 0x1000000 } }, onStop: 'keep' },
 ];
 
 const messages: readonly AgentMessage[] = [
   { type: 'reply', id: 1, ok: true },
+  { type: 'reply', id: 2, ok: true, version: '1.2.3' },
   { type: 'reply', id: 2, ok: false, code: 'nft-refused', message: 'no', remedy: 'do' },
   { type: 'reply', id: 2, ok: false, code: 'nft-refused', message: 'no' },
   { type: 'event', event: 'table', table: 'owner', reason: 'old' },
@@ -127,6 +139,16 @@ test('anything that is no message is refused by name, on both sides', () => {
     { exemptSourcePorts: { from: 5, to: 4 } },
     { exemptSourcePorts: { from: 5 } },
     { exemptUid: -1 },
+    { exits: [{ name: 'a b', mark: own.mark }] },
+    { exits: [{ name: 'a', mark: ~own.mask >>> 0 }] },
+    { exits: [{ name: 'a', mark: own.mark, more: 1 }] },
+    { exits: ['a', 'a'].map((name) => ({ name, mark: own.mark })) },
+    { drops: 1 },
+    { guard: { interfaces: [], mark: 1 } },
+    { guard: { interfaces: ['lan0" } accept #'], mark: 1 } },
+    { guard: { interfaces: ['lan0'], mark: 0 } },
+    { guard: { interfaces: ['lan0'], mark: own.mark } },
+    { guard: { interfaces: ['lan0'], mark: 1, more: 1 } },
     { never: ['dns.example'] },
     { surprise: true },
   ]) {

@@ -31,7 +31,7 @@ async function setUp(t: TestContext) {
   const path = join(folder, 'nft.sock');
   const nft = ruleset.open();
   const say = (_level: string, text: string): void => void said.push(text);
-  const server = await serveAgent({ path, config, clock, nft, events: ruleset.events(), say });
+  const server = await serveAgent({ path, config, version: '1.2.3', clock, nft, events: ruleset.events(), say });
   const sockets: Socket[] = [];
   t.after(async () => {
     for (const socket of sockets) socket.destroy();

@@ -108,6 +108,58 @@ test('a table of our own is made and filled in one transaction, and its chains e
   assert.deepEqual(told, [{ event: 'table', table: 'owner-persist' }]);
 });
 
+test('several exits have sets and marks of their own under one mask, and what is dropped is dropped before', () => {
+  const config = {
+    ...own,
+    mask: 0x30000,
+    exits: [
+      { name: 'wg0', mark: 0x10000 },
+      { name: 'wg1', mark: 0x20000 },
+    ],
+    drops: true,
+  };
+  const lines = nftScript(...ownTableOperations(config, []))
+    .text.trimEnd()
+    .split('\n');
+  const rules = (chain: string): readonly string[] =>
+    lines.flatMap((line) => line.split(`add rule inet netsteward-nbrpc ${chain} `).slice(1));
+  const marks = [
+    'ip daddr @blocked4-wg0 meta mark set meta mark & 0xfffcffff | 0x00010000',
+    'ip6 daddr @blocked6-wg0 meta mark set meta mark & 0xfffcffff | 0x00010000',
+    'ip daddr @blocked4-wg1 meta mark set meta mark & 0xfffcffff | 0x00020000',
+    'ip6 daddr @blocked6-wg1 meta mark set meta mark & 0xfffcffff | 0x00020000',
+  ];
+  const drops = ['ip daddr @drop4 counter drop', 'ip6 daddr @drop6 counter drop'];
+  assert.deepEqual(rules('prerouting'), [...drops, ...marks]);
+  // Netsteward's own checks are let out before, or nobody would ever know that a service works again.
+  const returns = ['tcp sport 61000-64999 return', 'udp sport 61000-64999 return', 'meta skuid 998 return'];
+  assert.deepEqual(rules('output'), [...returns, ...drops, ...marks]);
+  assert.deepEqual(
+    lines.flatMap((line) => /add set \S+ \S+ (\S+)/.exec(line)?.[1] ?? []),
+    ['blocked4-wg0', 'blocked6-wg0', 'blocked4-wg1', 'blocked6-wg1', 'drop4', 'drop6'],
+  );
+  const unmarked = { ...config, markForwarded: false, markOwn: false };
+  const text = nftScript(...ownTableOperations(unmarked, [])).text;
+  assert.ok(!text.includes('mark set'));
+  assert.equal(text.match(/counter drop/g)?.length, 4);
+});
+
+test('an address that changes its exit does so in one transaction', async () => {
+  const exits = ['wg0', 'wg1'].map((name, index) => ({ name, mark: 0x10000 << index }));
+  const { ruleset, keeper } = bench({ ...own, mask: 0x30000, exits }, ['owner']);
+  await keeper.replace(new Map([['blocked4-wg0', ['192.0.2.1']]]));
+  const before = ruleset.applied.length;
+  await keeper.update(
+    new Map([
+      ['blocked4-wg0', { add: [], delete: ['192.0.2.1'] }],
+      ['blocked4-wg1', { add: ['192.0.2.1'], delete: [] }],
+    ]),
+  );
+  assert.deepEqual(ruleset.applied.slice(before), [
+    'delete element inet netsteward-nbrpc blocked4-wg0 { 192.0.2.1 }\nadd element inet netsteward-nbrpc blocked4-wg1 { 192.0.2.1 }\n',
+  ]);
+});
+
 test('chains and exceptions that are not asked for are not there', () => {
   const bare = { ...own, markForwarded: false, markOwn: true, exemptSourcePorts: undefined, exemptUid: undefined };
   const text = nftScript(...ownTableOperations(bare, [])).text;

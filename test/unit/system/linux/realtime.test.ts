@@ -26,7 +26,7 @@ test('a thread has the lowest real-time priority until it leaves; no child has, 
   const seen = run(`const refused = takeRealtime(); const taken = mine(); const child = childs(); leaveRealtime();
 process.stdout.write(JSON.stringify({ refused, taken, child, limit: limit(), left: mine() }));`);
   // Policy 2 is SCHED_RR; a machine may forbid it (cpu controller and CONFIG_RT_GROUP_SCHED), and says so.
-  if (seen.refused !== undefined) return t.diagnostic(`refused here: ${String(seen.refused)}`);
+  if (seen.refused !== undefined) return t.diagnostic(`refused here: ${JSON.stringify(seen.refused)}`);
   assert.deepEqual(seen, { taken: '1,2', child: '0,0', limit: '20000000', left: '0,0' });
 });
 
@@ -34,4 +34,12 @@ test('a refusal is given as words, and changes nothing', () => {
   const seen = run(`if (process.getuid() === 0) process.setuid(65534); const refused = takeRealtime();
 process.stdout.write(JSON.stringify({ refused, after: mine() }));`);
   assert.deepEqual(seen, { refused: 'operation not permitted', after: '0,0' });
+});
+
+test('who may take it and has no capability gets back from it too', (t) => {
+  if (process.getuid?.() !== 0) return t.diagnostic('to give up a capability one must have it');
+  const seen = run(`const refused = takeRealtime(); process.setuid(65534); leaveRealtime();
+process.stdout.write(JSON.stringify({ refused, left: mine() }));`);
+  if (seen.refused !== undefined) return t.diagnostic(`refused here: ${JSON.stringify(seen.refused)}`);
+  assert.deepEqual(seen, { left: '0,0' });
 });

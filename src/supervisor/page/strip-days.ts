@@ -1,0 +1,89 @@
+/** Strips by the day: what one UTC day makes of how things stood at its beginning and of its events (pure). */
+import type { NetstewardEvent } from '../../core/events.ts';
+import {
+  presenceCodes,
+  type ServiceInterval,
+  serviceIntervals,
+  serviceRouteCodes,
+  serviceStateCodes,
+} from '../history-strips.ts';
+import type { StripState } from './shapes.ts';
+
+export const day = 86_400_000;
+export const minutesOfDay = 1440;
+
+export const states: readonly StripState[] = ['direct', 'failing', 'tunnelled', 'down', 'unknown'];
+const stateIndex = new Map(states.map((state, index) => [state, index]));
+
+/** Flat: minute, state, reason, of one host and one day; empty for a host that nothing was known of. */
+export type Intervals = number[];
+
+/** The texts of reasons by number: the same few thousands again and again. */
+export class Reasons {
+  readonly texts: string[] = [''];
+  readonly #numbers = new Map([['', 0]]);
+
+  numberOf(text: string): number {
+    const known = this.#numbers.get(text);
+    if (known !== undefined) return known;
+    this.texts.push(text);
+    this.#numbers.set(text, this.texts.length - 1);
+    return this.texts.length - 1;
+  }
+}
+
+/** The events that say how things stand: of each service its last change of route and of health, and whether netsteward runs. */
+export class Standings {
+  readonly #last = new Map<string, NetstewardEvent>();
+
+  take(event: NetstewardEvent): void {
+    const { code, subject } = event;
+    const route = serviceRouteCodes.includes(code);
+    const key = presenceCodes.includes(code) ? 'presence' : `${route ? 'route' : 'health'} ${subject}`;
+    // The newest last.
+    this.#last.delete(key);
+    this.#last.set(key, event);
+  }
+
+  /** The oldest first. */
+  events(): Iterable<NetstewardEvent> {
+    return this.#last.values();
+  }
+
+  copy(): Standings {
+    const copy = new Standings();
+    for (const [key, event] of this.#last) copy.#last.set(key, event);
+    return copy;
+  }
+}
+
+/** `since`: a midnight; the day may not be over. `events`: of the day, the oldest first; `before` is left as it was. */
+export function stripsOfDay(
+  before: Standings,
+  events: readonly NetstewardEvent[],
+  since: number,
+  reasons: Reasons,
+): ReadonlyMap<string, Intervals> {
+  const all = [...before.events(), ...events];
+  const found = serviceIntervals(all, { since, until: since + day });
+  return new Map([...found].map(([host, intervals]) => [host, inMinutes(intervals, since, reasons)]));
+}
+
+/** To the minute: of what begins within the same one, the last counts. */
+export function inMinutes(intervals: readonly ServiceInterval[], since: number, reasons: Reasons): Intervals {
+  const result: Intervals = [];
+  for (const { from, state, reason } of intervals) {
+    append(result, Math.floor((from - since) / 60_000), stateIndex.get(state) ?? 0, reasons.numberOf(reason));
+  }
+  return result;
+}
+
+/** Adds an interval behind the others: in place of one that begins in the same minute, and not where nothing changes by it. */
+export function append(to: Intervals, minute: number, state: number, reason: number): void {
+  if (to.at(-3) === minute) to.length -= 3;
+  if (to.at(-2) === state && to.at(-1) === reason) return;
+  to.push(minute, state, reason);
+}
+
+export const unknownState: number = stateIndex.get('unknown') ?? 0;
+export const stripCodes: readonly string[] = [...serviceStateCodes, ...presenceCodes];
