@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build as buildInto } from './build.mjs';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -44,6 +45,7 @@ export const packages = {
     pdns_recursor: 'pdns-recursor',
     fping: 'fping',
     promtool: 'prometheus',
+    chromium: 'chromium',
     gcc: 'gcc',
     '/usr/include/stdio.h': 'libc6-dev',
     'systemd-socket-activate': 'systemd',
@@ -172,12 +174,14 @@ function newestChange(folder) {
 function build() {
   const stamp = join(root, 'dist', '.built');
   const sources = Math.max(
-    ...['src', 'test', 'bench'].map((folder) => newestChange(join(root, folder))),
-    ...['tsconfig.json', 'package-lock.json'].map((file) => statSync(join(root, file)).mtimeMs),
+    ...['src', 'test', 'bench', 'web'].map((folder) => newestChange(join(root, folder))),
+    ...['tsconfig.json', 'package-lock.json', join('scripts', 'build.mjs')].map(
+      (file) => statSync(join(root, file)).mtimeMs,
+    ),
   );
   if (existsSync(stamp) && statSync(stamp).mtimeMs >= sources) return;
   say('building');
-  if (run(join(root, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.json']) !== 0) fail('the build failed');
+  if (buildInto() !== 0) fail('the build failed');
   mkdirSync(dirname(stamp), { recursive: true });
   // npm does this at its install, tsc never.
   chmodSync(join(root, 'dist', 'src', 'main.js'), 0o755);

@@ -1,6 +1,7 @@
 /** `netsteward dnstest`: the drop-in for dns-test-daemon (no name: serve; a name: check; a name and -c: watch), and the three by name. */
 import { type Command, CommanderError, Option } from 'commander';
 import { dnstestCheck, runCheck } from './dnstest-check.ts';
+import { dnstestPolkit } from './dnstest-polkit.ts';
 import { dnstestServe, hashKeyFlags, runServe, type ServeFlags, serveFlags } from './dnstest-serve.ts';
 import { dnstestStatus } from './dnstest-status.ts';
 import { dnstestWatch, runWatch } from './dnstest-watch.ts';
@@ -43,7 +44,7 @@ Examples:
       if (name === undefined) await serveBare(command, flags);
       else await askBare(name, flags);
     });
-  for (const each of [dnstestServe(), dnstestCheck(), dnstestWatch(), dnstestStatus()])
+  for (const each of [dnstestServe(), dnstestCheck(), dnstestWatch(), dnstestStatus(), dnstestPolkit()])
     command.addCommand(each.copyInheritedSettings(command));
   command.enablePositionalOptions();
   for (const each of [command, ...command.commands]) each.exitOverride(asDropIn);

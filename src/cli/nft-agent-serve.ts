@@ -8,9 +8,10 @@ import { NetstewardError } from '../core/errors.ts';
 import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
 import { parseToml } from '../core/toml.ts';
 import { printError } from './output.ts';
+import { packageVersion } from './version.ts';
 
 /** The keys of [nbrpc] that say what may be touched in the kernel. */
-const keys = ['agent', 'on_stop', 'table', 'sets'];
+const keys = ['agent', 'on_stop', 'table', 'sets', 'while_down', 'guard'];
 
 /** Until SIGTERM or SIGINT. Rejects with `config-unreadable`, `config-invalid`, and with what the socket or nft refuse. */
 export async function serveSets(file: string): Promise<ExitCode> {
@@ -30,6 +31,7 @@ export async function serveSets(file: string): Promise<ExitCode> {
     const server = await serveAgent({
       path,
       config: agentConfig(sink),
+      version: packageVersion(),
       clock: systemClock,
       nft,
       events: await openRulesetEvents(),

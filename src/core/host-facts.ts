@@ -98,6 +98,8 @@ export type OnStopNeed = 'keep' | 'flush';
 
 /** What the configuration of the modules counts on. */
 export interface HostNeeds {
+  /** What the modules that are on work with: nothing is said of the rest. */
+  readonly uses: ReadonlySet<'nft' | 'cgroups'>;
   /** Sets of the administrator's ruleset; `type` is the one that their elements must have. */
   readonly sets: readonly {
     readonly family: string;
@@ -118,6 +120,8 @@ export interface OwnTableNeed {
   readonly marks: { readonly mark: number; readonly mask: number } | undefined;
   /** Source ports of netsteward's own checks, which the table leaves alone; undefined: none are told apart so. */
   readonly exemptPorts: PortRangeFact | undefined;
+  /** What stays without the table, and drops what these interfaces send elsewhere; its bits beside `marks` say "judged". */
+  readonly guard?: { readonly interfaces: readonly string[]; readonly mark: number };
   /** What its marks are for: routes (default), or rules of the administrator's that match a unit's packets. */
   readonly use?: 'routing' | 'units';
 }

@@ -5,7 +5,8 @@ import type { DnstestHost } from './ports.ts';
 import { type DnstestPreflightHost, preflight } from './preflight.ts';
 import { RunningDnstest } from './running.ts';
 
-export type { DnstestConfig } from './config.ts';
+export { curesOf, type DnstestConfig } from './config.ts';
+export { polkitRule } from './polkit-rule.ts';
 export type { DnstestHost } from './ports.ts';
 export type { DnstestDetail, ResolverEntry, ServeEntry } from './status.ts';
 

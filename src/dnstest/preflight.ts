@@ -1,6 +1,7 @@
 /** What `netsteward check --host` says of dnstest: the programs that guard and cures need, their units and files. */
 import { NetstewardError } from '../core/errors.ts';
 import type { Finding } from '../core/module.ts';
+import type { DnsBinding, LowPorts } from '../system/dns-listen-ports.ts';
 import type { Commands, Files } from '../system/ports.ts';
 import { curesOf, type DnstestConfig } from './config.ts';
 import { readKeyFile } from './key-file.ts';
@@ -10,6 +11,7 @@ import { bindingsOf } from './serve-config.ts';
 export interface DnstestPreflightHost {
   readonly commands: Commands;
   readonly files: Files;
+  lowPorts(): Promise<LowPorts>;
 }
 
 /** Milliseconds. */
@@ -42,6 +44,7 @@ export async function preflight(config: DnstestConfig, host: DnstestPreflightHos
     const remedy = 'Name each address in dnstest.serve.bind.';
     if (isWildcard(address)) findings.push({ severity: 'warning', text: `${address}: ${wildcardText}`, remedy });
   }
+  if (config.serve !== undefined) findings.push(...portFindings(bindingsOf(config.serve), await host.lowPorts()));
   if (!(await host.files.writable(config.state))) {
     const remedy = 'Make its folder, writable for the user that netsteward runs as, or name another file.';
     findings.push({ severity: 'error', text: `${config.state} cannot be written`, remedy });
@@ -68,4 +71,15 @@ export async function preflight(config: DnstestConfig, host: DnstestPreflightHos
   const serves = config.serve === undefined ? '' : `, a server at ${config.serve.bind.join(', ')}`;
   findings.push({ severity: 'ok', text: `${config.resolver.length} resolver(s) to watch, ${cures} cure(s)${serves}` });
   return findings;
+}
+
+function portFindings(bindings: readonly DnsBinding[], { first, may, unitMay }: LowPorts): readonly Finding[] {
+  const low = [...new Set(bindings.map(({ port }) => port).filter((port) => port < first))];
+  if (low.length === 0 || (may && unitMay !== false)) return [];
+  const who = may ? 'netsteward.service' : 'this process';
+  const ports = `port${low.length === 1 ? '' : 's'} ${low.join(', ')}`;
+  const text = `${who} may not bind ${ports}: those below ${first} need CAP_NET_BIND_SERVICE`;
+  const remedy =
+    'packaging/netsteward-dns-port.conf gives it to netsteward.service; netsteward-dnstest-daemon.service has it.';
+  return [{ severity: may ? 'warning' : 'error', text, remedy }];
 }

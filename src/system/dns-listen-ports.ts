@@ -32,3 +32,12 @@ export interface DnsListeners {
   /** UDP and TCP at one address. Rejects with NetstewardError `dns-not-bound`; then neither listens. */
   open(binding: DnsBinding, listener: DnsListener, limits: TcpLimits): Promise<DnsListening>;
 }
+
+/** Ports that need a right: those below `first` (ip-sysctl.rst, ip_unprivileged_port_start), with CAP_NET_BIND_SERVICE. */
+export interface LowPorts {
+  readonly first: number;
+  /** Whether this process has the right. */
+  readonly may: boolean;
+  /** Whether netsteward.service gives it; undefined: there is no such unit. */
+  readonly unitMay: boolean | undefined;
+}

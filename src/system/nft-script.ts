@@ -5,6 +5,7 @@ import {
   commentText,
   filePathText,
   hexText,
+  interfaceText,
   invalid,
   nameText,
   numberText,
@@ -12,7 +13,7 @@ import {
   statementText,
 } from './nft-text.ts';
 
-export { filePathProblem, identifierProblem, isCgroupPath, statementProblem } from './nft-text.ts';
+export { filePathProblem, identifierProblem, interfaceProblem, isCgroupPath, statementProblem } from './nft-text.ts';
 
 export const nftFamilies = ['ip', 'ip6', 'inet', 'arp', 'bridge', 'netdev'] as const;
 export type NftFamily = (typeof nftFamilies)[number];
@@ -43,14 +44,19 @@ export type RuleMatch =
   | { readonly kind: 'cgroup-in-set'; readonly level: number; readonly set: string }
   | { readonly kind: 'protocol'; readonly protocols: readonly ('tcp' | 'udp')[] }
   /** Destination ports of either protocol. */
-  | { readonly kind: 'dports'; readonly ports: readonly PortRange[] };
+  | { readonly kind: 'dports'; readonly ports: readonly PortRange[] }
+  | { readonly kind: 'iifname' | 'oifname-not'; readonly names: readonly string[] }
+  /** Not all of these bits of the mark are set. */
+  | { readonly kind: 'mark-unset'; readonly mark: number };
 
 /** `mark`: the bits of `mask` are set to those of `mark`, all others stay. */
 export type RuleAction =
   | { readonly kind: 'return' }
   | { readonly kind: 'accept' }
-  | { readonly kind: 'count' }
+  | { readonly kind: 'count' | 'count-and-drop' }
   | { readonly kind: 'jump'; readonly chain: string }
+  /** The destination goes into a set that packets fill. */
+  | { readonly kind: 'note'; readonly type: AddressType; readonly set: string }
   | { readonly kind: 'mark'; readonly mark: number; readonly mask: number };
 
 export type NftOperation =
@@ -62,13 +68,15 @@ export type NftOperation =
       readonly set: string;
       readonly type: SetType;
       readonly counters?: boolean;
+      /** Rules put elements in, which leave these seconds after they were last put; `most` at a time. */
+      readonly filledByPackets?: { readonly seconds: number; readonly most: number };
     }
   | {
       readonly op: 'add-chain';
       readonly table: NftTable;
       readonly chain: string;
       readonly type: 'filter' | 'route';
-      readonly hook: 'prerouting' | 'input' | 'output';
+      readonly hook: 'prerouting' | 'input' | 'output' | 'forward';
     }
   /** A chain that packets reach by a jump alone. */
   | { readonly op: 'add-plain-chain'; readonly table: NftTable; readonly chain: string; readonly comment: string }
@@ -207,12 +215,14 @@ function chainText(table: NftTable, chain: string): string {
   return `${tableText(table)} ${nameText('chain', chain)}`;
 }
 
+function destinationText(type: AddressType): string {
+  return `${oneOf('type', type, addressTypes) === 'ipv4_addr' ? 'ip' : 'ip6'} daddr`;
+}
+
 function matchText(match: RuleMatch): string {
   switch (match.kind) {
-    case 'daddr-in-set': {
-      const layer = oneOf('type', match.type, addressTypes) === 'ipv4_addr' ? 'ip' : 'ip6';
-      return `${layer} daddr @${nameText('set', match.set)}`;
-    }
+    case 'daddr-in-set':
+      return `${destinationText(match.type)} @${nameText('set', match.set)}`;
     case 'sport': {
       return `${oneOf('protocol', match.protocol, ['tcp', 'udp'])} sport ${rangeText(match)}`;
     }
@@ -226,7 +236,21 @@ function matchText(match: RuleMatch): string {
       return `meta l4proto { ${match.protocols.map((word) => oneOf('protocol', word, ['tcp', 'udp'])).join(', ')} }`;
     case 'dports':
       return `th dport { ${match.ports.map(rangeText).join(', ')} }`;
+    case 'iifname':
+    case 'oifname-not': {
+      const names = `{ ${match.names.map(interfaceText).join(', ')} }`;
+      return match.kind === 'iifname' ? `iifname ${names}` : `oifname != ${names}`;
+    }
+    case 'mark-unset': {
+      const bits = hexText('mark', match.mark);
+      return `meta mark & ${bits} != ${bits}`;
+    }
   }
+}
+
+function filledText({ seconds, most }: { readonly seconds: number; readonly most: number }): string {
+  const size = numberText('size', most, 0xffffffff);
+  return ` flags dynamic, timeout; timeout ${numberText('timeout', seconds, 0xffffffff)}s; size ${size};`;
 }
 
 function actionText(action: RuleAction): string {
@@ -237,8 +261,12 @@ function actionText(action: RuleAction): string {
       return 'accept';
     case 'count':
       return 'counter';
+    case 'count-and-drop':
+      return 'counter drop';
     case 'jump':
       return `jump ${nameText('chain', action.chain)}`;
+    case 'note':
+      return `update @${nameText('set', action.set)} { ${destinationText(action.type)} }`;
     case 'mark': {
       if ((action.mark & ~action.mask) !== 0) invalid('the mark has bits outside of its mask');
       const rest = (~action.mask & 0xffffffff) >>> 0;
@@ -260,11 +288,12 @@ function render(operation: NftOperation): string | undefined {
     case 'add-set': {
       const type = oneOf('type', operation.type, [...addressTypes, 'cgroupsv2']);
       const counters = operation.counters === true ? ' counter;' : '';
-      return `add set ${setText(operation.table, operation.set)} { type ${type};${counters} }`;
+      const filled = operation.filledByPackets === undefined ? '' : filledText(operation.filledByPackets);
+      return `add set ${setText(operation.table, operation.set)} { type ${type};${counters}${filled} }`;
     }
     case 'add-chain': {
       const type = oneOf('type', operation.type, ['filter', 'route']);
-      const hook = oneOf('hook', operation.hook, ['prerouting', 'input', 'output']);
+      const hook = oneOf('hook', operation.hook, ['prerouting', 'input', 'output', 'forward']);
       const chain = `${tableText(operation.table)} ${nameText('chain', operation.chain)}`;
       return `add chain ${chain} { type ${type} hook ${hook} priority mangle; policy accept; }`;
     }

@@ -74,6 +74,19 @@ export function filePathText(path: string): string {
   return `"${path}"`;
 }
 
+/** Why nft's quoted strings cannot name this interface, or undefined: IFNAMSIZ is 16 with its NUL, `*` would be a pattern. */
+export function interfaceProblem(name: string): string | undefined {
+  if (/^[A-Za-z0-9_.:@+-]{1,15}$/.test(name) && name !== '.' && name !== '..') return undefined;
+  return `${JSON.stringify(name)?.slice(0, 80)} is not the name of an interface`;
+}
+
+/** `"lan0"` */
+export function interfaceText(name: string): string {
+  const problem = interfaceProblem(name);
+  if (problem !== undefined) invalid(problem);
+  return `"${name}"`;
+}
+
 /** A comment of a chain: shortened to what the kernel takes (NFT_USERDATA_MAXLEN 256, of which nft uses some). */
 export function commentText(comment: string): string {
   return `"${comment.replace(/[^\x20-\x7e]|["\\]/g, '?').slice(0, 120)}"`;

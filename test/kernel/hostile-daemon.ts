@@ -47,6 +47,7 @@ export class HostileFolder {
       '[nbrpc]',
       'check_lists = ["./services.list"]',
       'state = "./state/nbrpc.db"',
+      'schedule = "original"',
       '[nbrpc.timers]',
       'pass = "200ms"',
       'host_addrs = "200ms"',

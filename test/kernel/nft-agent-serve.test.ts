@@ -7,9 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { packageVersion } from '../../src/cli/version.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { NftAgentClient } from '../../src/system/linux/nft-agent-client.ts';
 import { connectedAgent } from '../../src/system/linux/nft-agent-connect.ts';
+import { lookAtAgent } from '../../src/system/linux/nft-agent-look.ts';
 import type { AgentConfig, ForeignSetsConfig, OnStop } from '../../src/system/linux/nft-agent-protocol.ts';
 import { mainJs } from '../checkout.ts';
 import { MemoryLog } from '../fakes/memory-log.ts';
@@ -161,6 +163,20 @@ function inside(): void {
     await unharmed();
   });
 
+  test('a look tells what it would take and its version, and disturbs nobody', async () => {
+    const sets = client();
+    await sets.hold(new Map([['blocked4', new Set(['127.0.0.8'])]]));
+    assert.deepEqual(await lookAtAgent(path, allowed, systemClock), { kind: 'fits', version: packageVersion() });
+    const other = await lookAtAgent(path, { ...allowed, table: 'other' }, systemClock);
+    assert.ok(other.kind === 'refuses' && other.code === 'agent-not-allowed', JSON.stringify(other));
+    const nobody = await lookAtAgent(`${path}.none`, allowed, systemClock);
+    assert.ok(nobody.kind === 'silent' && /there is no such socket/.test(nobody.reason), JSON.stringify(nobody));
+    assert.match(elements(), /127\.0\.0\.8/);
+    assert.equal(sets.status().connected, true);
+    await sets.close('flush');
+    await unharmed();
+  });
+
   test('nothing is served before a configuration that is allowed, and the one that is served is not disturbed', async () => {
     const sets = client();
     await sets.hold(new Map([['blocked4', new Set(['127.0.0.5'])]]));
@@ -194,6 +210,9 @@ function inside(): void {
       }
     }
     await unharmed();
+    for (const why of [/longer than 16777216 bytes/, /nested deeper than/, /did not begin with a configuration/]) {
+      assert.match(said, why);
+    }
     // At its highest. Where JSON.parse() gets to see the deep ones, it is 1.3 GB.
     const resident = Number(
       /VmHWM:\s+(\d+)/.exec(execFileSync('cat', [`/proc/${agent.pid}/status`], { encoding: 'utf8' }))?.[1],

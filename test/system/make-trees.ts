@@ -1,6 +1,12 @@
 /** Makes the Debian trees that this machine lacks, before the tests that need them: `npm test` runs it. */
 import { skip } from './requirements.ts';
-import { debianTree } from './tree.ts';
+import { debianTree, debPackages, polkitPackages } from './tree.ts';
 
-if (skip === false) await Promise.all([debianTree('bookworm'), debianTree('trixie')]);
-else process.stderr.write(`netsteward: system tests: ${skip}\n`);
+if (skip === false) {
+  await Promise.all([
+    debianTree('bookworm'),
+    debianTree('trixie'),
+    debianTree('trixie', debPackages),
+    debianTree('trixie', polkitPackages),
+  ]);
+} else process.stderr.write(`netsteward: system tests: ${skip}\n`);

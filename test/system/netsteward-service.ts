@@ -24,6 +24,7 @@ export interface ServiceOptions {
   /** More files, by their paths. */
   readonly files?: Readonly<Record<string, string>>;
   readonly tree?: ContainerOptions['tree'];
+  readonly packages?: readonly string[];
 }
 
 /** What the tests of the service run on: this machine's systemd, and that of Debian 13. */
@@ -31,10 +32,11 @@ export const trees = ['host', 'trixie'] as const;
 
 export async function bootService(
   config: string,
-  { dropIn = '', files = {}, tree = 'host' }: ServiceOptions = {},
+  { dropIn = '', files = {}, tree = 'host', packages = [] }: ServiceOptions = {},
 ): Promise<Container> {
   const box = await bootContainer({
     tree,
+    packages,
     files: {
       '/usr/bin/netsteward': '#!/bin/sh\nexec /usr/local/bin/node /opt/netsteward/dist/src/main.js "$@"\n',
       [`/etc/systemd/system/${unit}`]: packaged(unit),

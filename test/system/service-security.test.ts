@@ -18,6 +18,7 @@ const limits: Readonly<Record<string, number>> = {
   'netsteward.service': 20,
   'netsteward-cgroup-nft.service': 20,
   'netsteward-nft.service': 20,
+  'netsteward-guard.service': 20,
   'netsteward-dyndns.service': 20,
   'netsteward-dyndns-client.service': 20,
   'netsteward-dyndns-watch.service': 20,

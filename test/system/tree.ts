@@ -15,6 +15,12 @@ const packages: readonly string[] = (
   'nftables iproute2 procps'
 ).split(' ');
 
+/** Of the tree in which deb.test.ts installs the package: what that depends on, and man. */
+export const debPackages: readonly string[] = ['man-db', 'nodejs'];
+
+/** Of the tree in which dnstest-polkit.test.ts asks polkit. */
+export const polkitPackages: readonly string[] = ['polkitd'];
+
 /** The tree's folder: never to be written to. Made if it is not there (about a minute, download included). */
 export async function debianTree(suite: Suite, more: readonly string[] = []): Promise<string> {
   const wanted = [...new Set([...packages, ...more])].sort();

@@ -105,6 +105,26 @@ export class NetlinkRequests {
     }
   }
 
+  /** The next datagram as it is; its bytes are overwritten by the next call. For answers of other subsystems than nf_tables. */
+  datagram(): Buffer {
+    for (;;) {
+      const length = this.#receive(0);
+      if (length > 0) return this.#buffer.subarray(0, length);
+      if (this.#calls.errno() !== EINTR)
+        throw failed('the kernel does not answer a netlink request', this.#calls.errno());
+    }
+  }
+
+  /** All datagrams that wait, copied. */
+  waiting(): readonly Buffer[] {
+    const datagrams: Buffer[] = [];
+    for (;;) {
+      const length = this.#receive(MSG_DONTWAIT);
+      if (length > 0) datagrams.push(Buffer.from(this.#buffer.subarray(0, length)));
+      else if (this.#calls.errno() !== EINTR) return datagrams;
+    }
+  }
+
   /** All that waits; whoever else uses the socket must not find answers that are not for him. */
   drain(sequence = 0): readonly Answer[] {
     const answers: Answer[] = [];

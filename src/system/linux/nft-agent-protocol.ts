@@ -3,12 +3,22 @@
 // Requests come on the agent's standard input, replies and events go out on its standard output. The first request is `configure`,
 // the first that fills sets is `replace`. Each request gets one reply with its id, in order; events come at any time.
 import { NetstewardError } from '../../core/errors.ts';
+import type { GuardSpec } from '../guard-table.ts';
 import { canonicalAddress } from '../nft-address.ts';
-import { type AddressType, addressTypes, identifierProblem, type NftFamily, nftFamilies } from '../nft-script.ts';
+import {
+  type AddressType,
+  addressTypes,
+  identifierProblem,
+  interfaceProblem,
+  type NftFamily,
+  nftFamilies,
+} from '../nft-script.ts';
+import { isExitName } from '../own-exits.ts';
 
 /** No message is longer, in bytes: 300 000 IPv6 addresses fit. */
 export const longestMessage = 16 * 1024 * 1024;
 const mostSets = 64;
+const mostInterfaces = 64;
 
 export interface OwnTableConfig {
   readonly kind: 'own';
@@ -19,8 +29,19 @@ export interface OwnTableConfig {
   readonly markOwn: boolean;
   readonly exemptSourcePorts: { readonly from: number; readonly to: number } | undefined;
   readonly exemptUid: number | undefined;
+  /** The static table that stays without the own one, and drops what has not passed it (system/guard-table.ts). */
+  readonly guard?: GuardSpec | undefined;
+  /** Instead of the one way around: each exit with sets and a mark of its own, under the same mask. */
+  readonly exits?: readonly OwnExit[] | undefined;
+  /** The sets drop4 and drop6, whose addresses are dropped. */
+  readonly drops?: boolean | undefined;
   /** Addresses that never enter a set (resolvers). */
   readonly never: readonly string[];
+}
+
+export interface OwnExit {
+  readonly name: string;
+  readonly mark: number;
 }
 
 export interface ForeignSetsConfig {
@@ -44,6 +65,8 @@ export type AgentRequest =
   /** Whole contents; configured sets that are not named become empty. */
   | { readonly type: 'replace'; readonly id: number; readonly sets: ReadonlyMap<string, readonly string[]> }
   | { readonly type: 'update'; readonly id: number; readonly sets: ReadonlyMap<string, SetDelta> }
+  /** Whether this configuration would be taken, and by which version: changes nothing. */
+  | { readonly type: 'look'; readonly id: number; readonly config: AgentConfig }
   /** From now on instead of configure's `onStop`. */
   | { readonly type: 'on-stop'; readonly id: number; readonly mode: OnStop }
   /** The agent leaves the kernel as `mode` says, replies, and exits. */
@@ -62,7 +85,8 @@ export type AgentEvent =
   | { readonly event: 'recovered' };
 
 export type AgentMessage =
-  | { readonly type: 'reply'; readonly id: number; readonly ok: true }
+  /** `version`: of the agent, to a `look`. */
+  | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly version?: string }
   | {
       readonly type: 'reply';
       readonly id: number;
@@ -161,7 +185,9 @@ function agentConfig(value: unknown): AgentConfig {
   };
 }
 
-const ownKeys = 'kind name mark mask markForwarded markOwn exemptSourcePorts exemptUid never'.split(' ');
+const ownKeys = 'kind name mark mask markForwarded markOwn exemptSourcePorts exemptUid guard exits drops never'.split(
+  ' ',
+);
 
 function ownTable(found: Json): OwnTableConfig {
   exactly(found, 'config', ownKeys);
@@ -181,21 +207,55 @@ function ownTable(found: Json): OwnTableConfig {
     exemptSourcePorts:
       ports === undefined ? undefined : { from, to: whole(ports.to, 'config.exemptSourcePorts.to', 65535, from) },
     exemptUid: found.exemptUid === undefined ? undefined : whole(found.exemptUid, 'config.exemptUid', 0xfffffffe),
+    guard: found.guard === undefined ? undefined : guardSpec(found.guard, mask),
+    exits: found.exits === undefined ? undefined : ownExits(found.exits, mask),
+    drops: found.drops === undefined ? undefined : flag(found.drops, 'config.drops'),
     never: addresses(found.never, 'config.never'),
   };
+}
+
+function guardSpec(value: unknown, mask: number): GuardSpec {
+  const found = object(value, 'config.guard');
+  exactly(found, 'config.guard', ['interfaces', 'mark']);
+  const interfaces = list(found.interfaces, 'config.guard.interfaces', mostInterfaces).map((each) => {
+    const problem = typeof each === 'string' ? interfaceProblem(each) : 'must be text';
+    if (problem !== undefined) throw bad(`config.guard.interfaces: ${problem}`);
+    return each as string;
+  });
+  if (interfaces.length === 0) throw bad('config.guard.interfaces must not be empty');
+  const mark = whole(found.mark, 'config.guard.mark', 0xffffffff, 1);
+  if ((mark & mask) !== 0) throw bad('config.guard.mark has bits of config.mask');
+  return { interfaces, mark };
+}
+
+function ownExits(value: unknown, mask: number): readonly OwnExit[] {
+  const exits = list(value, 'config.exits', 16).map((entry) => {
+    const exit = object(entry, 'config.exits');
+    exactly(exit, 'config.exits', ['name', 'mark']);
+    const found = text(exit.name, 'config.exits.name');
+    if (!isExitName(found)) throw bad('config.exits.name must be 1 to 32 letters, digits, "_" and "-"');
+    const mark = whole(exit.mark, 'config.exits.mark', 0xffffffff, 1);
+    if ((mark & ~mask) !== 0) throw bad('config.exits.mark has bits outside of config.mask');
+    return { name: found, mark };
+  });
+  if (new Set(exits.map((exit) => exit.name)).size < exits.length) throw bad('config.exits names an exit twice');
+  return exits;
 }
 
 /** Throws NetstewardError `agent-message-invalid`. */
 export function parseRequest(line: string): AgentRequest {
   const message = object(parseJson(line), 'a request');
   const id = whole(message.id, 'id', Number.MAX_SAFE_INTEGER);
-  const type = word(message.type, 'type', ['configure', 'replace', 'update', 'on-stop', 'stop']);
+  const type = word(message.type, 'type', ['configure', 'look', 'replace', 'update', 'on-stop', 'stop']);
   switch (type) {
     case 'configure': {
       exactly(message, type, ['type', 'id', 'config', 'onStop']);
       const onStop = word(message.onStop, 'onStop', ['keep', 'flush']);
       return { type, id, config: agentConfig(message.config), onStop };
     }
+    case 'look':
+      exactly(message, type, ['type', 'id', 'config']);
+      return { type, id, config: agentConfig(message.config) };
     case 'replace':
       exactly(message, type, ['type', 'id', 'sets']);
       return { type, id, sets: bySet(message.sets, addresses) };
@@ -225,7 +285,8 @@ export function parseAgentMessage(line: string): AgentMessage {
   const remedy = message.remedy === undefined ? {} : { remedy: text(message.remedy, 'remedy') };
   if (word(message.type, 'type', ['reply', 'event']) === 'reply') {
     const id = whole(message.id, 'id', Number.MAX_SAFE_INTEGER);
-    if (flag(message.ok, 'ok')) return { type: 'reply', id, ok: true };
+    const version = message.version === undefined ? {} : { version: text(message.version, 'version') };
+    if (flag(message.ok, 'ok')) return { type: 'reply', id, ok: true, ...version };
     const code = text(message.code, 'code');
     return { type: 'reply', id, ok: false, code, message: text(message.message, 'message'), ...remedy };
   }

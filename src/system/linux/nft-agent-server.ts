@@ -22,6 +22,7 @@ import {
 } from './nft-agent-protocol.ts';
 import { listen, removeStale } from './nft-agent-socket.ts';
 import { ForeignSets } from './nft-foreign-sets.ts';
+import { GuardKeeper } from './nft-guard-keeper.ts';
 import { BoundedLines } from './nft-lines.ts';
 import { OwnTable } from './nft-own-table.ts';
 import { SetKeeper } from './nft-set-keeper.ts';
@@ -30,6 +31,8 @@ export interface AgentServerOptions {
   /** Absolute; its group may connect (0660). */
   readonly path: string;
   readonly config: AgentConfig;
+  /** Of this program. */
+  readonly version: string;
   readonly clock: Clock;
   readonly nft: Nft;
   readonly events: RulesetEvents;
@@ -52,6 +55,7 @@ export async function serveAgent(options: AgentServerOptions): Promise<{ close(m
 class AgentServer {
   readonly #options: AgentServerOptions;
   readonly #keeper: SetKeeper;
+  readonly #guard: GuardKeeper | undefined;
   /** What a client's configuration has to be. */
   readonly #wanted: string;
   readonly #open = new Set<Session>();
@@ -74,6 +78,9 @@ class AgentServer {
       never: new Set(config.kind === 'own' ? config.never : []),
       tell: (event) => this.#tell(event),
     });
+    const problem = (code: string, message: string): void => this.#tell({ event: 'problem', code, message });
+    const spec = config.kind === 'own' ? config.guard : undefined;
+    this.#guard = spec === undefined ? undefined : new GuardKeeper({ spec, nft, events, clock, problem });
   }
 
   async open(): Promise<void> {
@@ -97,6 +104,7 @@ class AgentServer {
     this.#current = undefined;
     for (const session of this.#open) session.drop();
     await closed;
+    await this.#guard?.close();
     await this.#keeper.close(mode);
   }
 
@@ -112,37 +120,51 @@ class AgentServer {
     });
   }
 
-  async #serve(session: Session, request: AgentRequest): Promise<void> {
-    if (request.type === 'configure') return this.#configure(session, request);
+  async #serve(session: Session, request: AgentRequest): Promise<Told> {
+    if (request.type === 'configure') {
+      this.#configure(session, request);
+      return undefined;
+    }
+    if (request.type === 'look') {
+      this.#permit(request.config);
+      return { version: this.#options.version };
+    }
     if (this.#current !== session) throw new NetstewardError('not-configured', 'nft-agent is not configured yet');
     switch (request.type) {
       case 'replace':
         this.#filled = true;
-        return this.#keeper.replace(request.sets);
+        await this.#keeper.replace(request.sets);
+        return undefined;
       case 'update':
-        return this.#keeper.update(request.sets);
+        await this.#keeper.update(request.sets);
+        return undefined;
       case 'on-stop':
         session.onStop = request.mode;
-        return;
+        return undefined;
       case 'stop':
         // Of this client's work: the agent itself is stopped by its service.
         this.#current = undefined;
         await this.#leave(request.mode);
+        return undefined;
     }
   }
 
   #configure(session: Session, { config, onStop }: Extract<AgentRequest, { readonly type: 'configure' }>): void {
-    if (comparable(config) !== this.#wanted) {
-      throw new NetstewardError('agent-not-allowed', 'the configuration of nft-agent allows other sets than these', {
-        remedy: 'Make [nbrpc.table] or [nbrpc.sets] the same as in the configuration of netsteward-nft.service.',
-      });
-    }
+    this.#permit(config);
     // A client that was started again comes before the end of the old one is noticed.
     if (this.#current !== session) this.#current?.drop();
     this.#current = session;
     session.configured = true;
     session.onStop = onStop;
     if (this.#table !== undefined) session.send({ type: 'event', ...this.#table });
+  }
+
+  #permit(config: AgentConfig): void {
+    if (comparable(config) !== this.#wanted) {
+      throw new NetstewardError('agent-not-allowed', 'the configuration of nft-agent allows other sets than these', {
+        remedy: 'Make [nbrpc.table] or [nbrpc.sets] the same as in the configuration of netsteward-nft.service.',
+      });
+    }
   }
 
   async #leave(mode: OnStop): Promise<void> {
@@ -166,8 +188,10 @@ function comparable(config: AgentConfig): string {
   return JSON.stringify({ ...parsed.config, never: [] });
 }
 
+/** For its reply. */
+type Told = { readonly version?: string } | undefined;
 /** Rejects with what the client is to be told. */
-type Serve = (request: AgentRequest) => Promise<void> | void;
+type Serve = (request: AgentRequest) => Promise<Told>;
 
 /** One connection: its lines one after another, with limits to what it may cost. */
 class Session {
@@ -182,6 +206,8 @@ class Session {
   #problem: string | undefined;
   #limit: Timer | undefined;
   #stopped = false;
+  /** The last request has changed nothing. */
+  #looked = false;
 
   constructor(socket: Socket, clock: Clock, serve: Serve) {
     this.#socket = socket;
@@ -224,16 +250,22 @@ class Session {
   async #run(): Promise<void> {
     for await (const bytes of this.#socket) {
       const complete = this.#lines.add(bytes as Buffer);
-      if (complete === 'too-long') throw new Error(`a message is longer than ${longestMessage} bytes`);
+      if (complete === 'too-long') this.#end(`a message is longer than ${longestMessage} bytes`);
       if (complete.length > 0) this.#rest();
       for (const line of complete) {
         await this.#receive(line);
         if (this.#stopped) return;
-        if (!this.configured) throw new Error('it did not begin with a configuration that is allowed');
+        if (!this.configured && !this.#looked) this.#end('it did not begin with a configuration that is allowed');
       }
       // An idle client may wait for ever, the rest of a line that has begun may not.
       if (this.#lines.pending > 0) this.#limit ??= this.#within('it did not end its line');
     }
+  }
+
+  /** To be told: the loop that this leaves has destroyed the socket before anybody sees the error. */
+  #end(problem: string): never {
+    this.#problem ??= problem;
+    throw new Error(problem);
   }
 
   #rest(): void {
@@ -243,11 +275,11 @@ class Session {
 
   async #receive(line: string): Promise<void> {
     const costly = tooCostly(line);
-    if (costly !== undefined) throw new Error(`a message was not read: ${costly}`);
+    if (costly !== undefined) this.#end(`a message was not read: ${costly}`);
     try {
       const request = parseRequest(line);
-      await this.#serve(request);
-      this.send({ type: 'reply', id: request.id, ok: true });
+      this.send({ type: 'reply', id: request.id, ok: true, ...(await this.#serve(request)) });
+      this.#looked = request.type === 'look';
       this.#stopped = request.type === 'stop';
     } catch (error) {
       const id = requestIdOf(line);

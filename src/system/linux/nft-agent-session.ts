@@ -15,6 +15,7 @@ import {
   requestIdOf,
 } from './nft-agent-protocol.ts';
 import { ForeignSets } from './nft-foreign-sets.ts';
+import { GuardKeeper } from './nft-guard-keeper.ts';
 import { BoundedLines } from './nft-lines.ts';
 import { OwnTable } from './nft-own-table.ts';
 import type { SetHome } from './nft-set-home.ts';
@@ -31,6 +32,7 @@ export interface AgentSessionOptions {
 interface Configured {
   readonly nft: Nft;
   readonly keeper: SetKeeper;
+  readonly guard: GuardKeeper | undefined;
   readonly onStop: OnStop;
 }
 
@@ -102,6 +104,8 @@ class AgentSession {
     switch (request.type) {
       case 'configure':
         return this.#configure(request.config, request.onStop);
+      case 'look':
+        throw new NetstewardError('agent-message-invalid', 'nobody but its supervisor can look at this nft-agent');
       case 'replace':
         return this.#keeper().replace(request.sets);
       case 'update':
@@ -121,15 +125,20 @@ class AgentSession {
     const nft = await this.#options.openNft();
     try {
       const home: SetHome = config.kind === 'own' ? new OwnTable(nft, config) : new ForeignSets(nft, config);
+      const events = await this.#options.openEvents();
       const keeper = new SetKeeper({
         home,
         nft,
-        events: await this.#options.openEvents(),
+        events,
         clock: this.#options.clock,
         never: new Set(config.kind === 'own' ? config.never : []),
         tell: (event) => this.#send({ type: 'event', ...event }),
       });
-      this.#configured = { nft, keeper, onStop };
+      const { clock } = this.#options;
+      const problem = (code: string, message: string): void => this.tellProblem(code, message);
+      const spec = config.kind === 'own' ? config.guard : undefined;
+      const guard = spec === undefined ? undefined : new GuardKeeper({ spec, nft, events, clock, problem });
+      this.#configured = { nft, keeper, guard, onStop };
     } catch (error) {
       await nft.close();
       throw error;
@@ -150,6 +159,7 @@ class AgentSession {
     this.#configured = undefined;
     if (configured === undefined) return;
     try {
+      await configured.guard?.close();
       await configured.keeper.close(mode);
     } finally {
       await configured.nft.close();

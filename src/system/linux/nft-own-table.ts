@@ -1,11 +1,14 @@
 /** A table of our own: sets of addresses, and chains that mark packets to them. Owned where nft and kernel know how. */
+import { guardOperations } from '../guard-table.ts';
 import { refusalOf } from '../nft-error.ts';
 import type { NftOperation, NftTable, RuleAction, RuleMatch, TableFlag } from '../nft-script.ts';
 import { nftScript } from '../nft-script.ts';
+import { isOwnSet, ownExitSets } from '../own-exits.ts';
 import { type OwnNames, restOfTable, tableOwned } from '../own-table-rest.ts';
 import type { Nft } from '../ports.ts';
 import { TableOwnership } from '../table-ownership.ts';
 import type { OnStop, OwnTableConfig, TableKind } from './nft-agent-protocol.ts';
+import { restOfGuard } from './nft-guard-keeper.ts';
 import {
   addOperations,
   applyOperations,
@@ -19,20 +22,39 @@ import {
   type SetSpec,
 } from './nft-set-home.ts';
 
-export const ownSets = [
-  { name: 'blocked4', type: 'ipv4_addr' },
-  { name: 'blocked6', type: 'ipv6_addr' },
+interface MarkedSet extends SetSpec {
+  readonly mark: number;
+}
+
+/** Sets whose addresses are marked: of the one way around, or of each exit. */
+function markedSets({ mark, exits }: OwnTableConfig): readonly MarkedSet[] {
+  const sets = exits?.map((exit) => ({ ...ownExitSets(exit.name), mark: exit.mark }));
+  return (sets ?? [{ blocked4: 'blocked4', blocked6: 'blocked6', mark }]).flatMap(
+    ({ blocked4, blocked6, mark: own }) => [
+      { name: blocked4, type: 'ipv4_addr', mark: own },
+      { name: blocked6, type: 'ipv6_addr', mark: own },
+    ],
+  );
+}
+
+const dropSets = [
+  { name: 'drop4', type: 'ipv4_addr' },
+  { name: 'drop6', type: 'ipv6_addr' },
 ] as const satisfies readonly SetSpec[];
+
+function droppedSets({ drops }: OwnTableConfig): readonly SetSpec[] {
+  return drops === true ? dropSets : [];
+}
 
 const own: OwnNames = {
   chain: (name) => name === 'prerouting' || name === 'output',
-  set: (name) => ownSets.some((set) => set.name === name),
+  set: isOwnSet,
   key: 'nbrpc.table.name',
 };
 
 export class OwnTable implements SetHome {
   readonly table: NftTable;
-  readonly sets = ownSets;
+  readonly sets: readonly SetSpec[];
   readonly mine = true;
   readonly #nft: Nft;
   readonly #config: OwnTableConfig;
@@ -44,6 +66,7 @@ export class OwnTable implements SetHome {
     this.#nft = nft;
     this.#config = config;
     this.table = { family: 'inet', name: config.name };
+    this.sets = [...markedSets(config).map(({ name, type }) => ({ name, type })), ...droppedSets(config)];
   }
 
   get kind(): TableKind | undefined {
@@ -92,10 +115,11 @@ export class OwnTable implements SetHome {
   /** In one transaction: whatever bears the name goes (a rest of an earlier run), and the filled table stands in its place. */
   async #make(contents: Contents): Promise<void> {
     const rest = await restOfTable(this.#nft, this.table, own);
+    const oldGuard = this.#config.guard === undefined ? await restOfGuard(this.#nft) : [];
     await this.#ownership.make(async (flags) => {
       const layout = ownTableOperations(this.#config, flags);
       try {
-        await applyOperations(this.#nft, [...rest, ...layout, ...addOperations(this.table, contents)]);
+        await applyOperations(this.#nft, [...rest, ...oldGuard, ...layout, ...addOperations(this.table, contents)]);
       } catch (error) {
         if (refusalOf(error) === 'not-permitted' && rest.length > 0) throw tableOwned(this.table, error);
         throw error;
@@ -108,7 +132,6 @@ export class OwnTable implements SetHome {
 /** Everything but the elements. Own traffic is excepted before the marks: checks must take the direct path. */
 export function ownTableOperations(config: OwnTableConfig, flags: readonly TableFlag[]): readonly NftOperation[] {
   const table: NftTable = { family: 'inet', name: config.name };
-  const mark: RuleAction = { kind: 'mark', mark: config.mark, mask: config.mask };
   const rule = (chain: string, when: readonly RuleMatch[], action: RuleAction): NftOperation => ({
     op: 'add-rule',
     table,
@@ -116,17 +139,35 @@ export function ownTableOperations(config: OwnTableConfig, flags: readonly Table
     when,
     action,
   });
+  const [marked, dropped] = [markedSets(config), droppedSets(config)];
+  const drops = (chain: string): readonly NftOperation[] =>
+    dropped.map(({ name, type }) =>
+      rule(chain, [{ kind: 'daddr-in-set', type, set: name }], { kind: 'count-and-drop' }),
+    );
   const marks = (chain: string): readonly NftOperation[] =>
-    ownSets.map(({ name, type }) => rule(chain, [{ kind: 'daddr-in-set', type, set: name }], mark));
+    marked.map(({ name, type, mark }) =>
+      rule(chain, [{ kind: 'daddr-in-set', type, set: name }], { kind: 'mark', mark, mask: config.mask }),
+    );
   const operations: NftOperation[] = [
     { op: 'add-table', table, flags },
-    ...ownSets.map(({ name, type }): NftOperation => ({ op: 'add-set', table, set: name, type })),
+    ...[...marked, ...dropped].map(({ name, type }): NftOperation => ({ op: 'add-set', table, set: name, type })),
   ];
-  if (config.markForwarded) {
+  if (config.markForwarded || dropped.length > 0) {
     operations.push({ op: 'add-chain', table, chain: 'prerouting', type: 'filter', hook: 'prerouting' });
-    operations.push(...marks('prerouting'));
+    operations.push(...drops('prerouting'));
   }
-  if (config.markOwn) {
+  if (config.markForwarded) {
+    operations.push(...marks('prerouting'));
+    if (config.guard !== undefined) {
+      // Says to the guard's table that this packet was judged; last, because what is dropped before needs no word.
+      const { mark: bits } = config.guard;
+      operations.push(
+        rule('prerouting', [], { kind: 'mark', mark: bits, mask: bits }),
+        ...guardOperations(config.guard),
+      );
+    }
+  }
+  if (config.markOwn || dropped.length > 0) {
     // Type route: a changed mark makes the kernel look the route up again (nft(8)).
     operations.push({ op: 'add-chain', table, chain: 'output', type: 'route', hook: 'output' });
     if (config.exemptSourcePorts !== undefined) {
@@ -138,7 +179,8 @@ export function ownTableOperations(config: OwnTableConfig, flags: readonly Table
     if (config.exemptUid !== undefined) {
       operations.push(rule('output', [{ kind: 'skuid', uid: config.exemptUid }], { kind: 'return' }));
     }
-    operations.push(...marks('output'));
+    operations.push(...drops('output'));
+    if (config.markOwn) operations.push(...marks('output'));
   }
   return operations;
 }

@@ -4,6 +4,7 @@ import { type Clock, sleep, type Timer } from '../../core/clock.ts';
 import { NetstewardError } from '../../core/errors.ts';
 import type { Nft, RulesetChange, RulesetEvents } from '../ports.ts';
 import type { AgentEvent, OnStop, SetDelta } from './nft-agent-protocol.ts';
+import { RouteChanges } from './nft-route-changes.ts';
 import { type Contents, contentsFor, type Deltas, difference, type SetHome } from './nft-set-home.ts';
 
 export interface SetKeeperOptions {
@@ -14,6 +15,8 @@ export interface SetKeeperOptions {
   /** Addresses that never enter a set. */
   readonly never: ReadonlySet<string>;
   readonly tell: (event: AgentEvent) => void;
+  /** What happens with addresses whose route has changed, after the kernel holds it. */
+  readonly moves?: { readonly sets: readonly string[]; readonly moved: (addresses: ReadonlySet<string>) => void };
 }
 
 /** An owner that is just ending needs some milliseconds; a ruleset without the sets may stay so until the administrator acts. */
@@ -22,6 +25,7 @@ const retry: Backoff = { first: 100, most: 30_000 };
 /** Work on the kernel never overlaps; each public call settles with its own outcome, and failed work is tried again by itself. */
 export class SetKeeper {
   readonly #options: SetKeeperOptions;
+  readonly #routes: RouteChanges;
   #desired: Map<string, Set<string>> | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #repairQueued = false;
@@ -36,13 +40,21 @@ export class SetKeeper {
 
   constructor(options: SetKeeperOptions) {
     this.#options = options;
+    this.#routes = new RouteChanges(options.moves?.sets ?? []);
     options.nft.onLost(() => this.#repairSoon());
   }
 
   /** Whole contents; sets that are not named become empty. */
   async replace(sets: ReadonlyMap<string, Iterable<string>>): Promise<void> {
-    this.#desired = this.#allowed(sets);
-    await this.#serially(() => this.#fillAndVerify());
+    const before = this.#desired;
+    const desired = this.#allowed(sets);
+    this.#desired = desired;
+    // Without earlier contents nobody knows what was routed how.
+    const change = before === undefined ? undefined : difference(before, desired);
+    await this.#serially(() => {
+      if (change !== undefined) this.#routes.note(change);
+      return this.#fillAndVerify();
+    });
   }
 
   /** Rejects with `not-filled` before the first replace(). */
@@ -58,6 +70,7 @@ export class SetKeeper {
       for (const address of add) desired.get(set)?.add(address);
     }
     await this.#serially(async () => {
+      this.#routes.note(change);
       if (this.#failures > 0) return this.#fillAndVerify();
       try {
         if (change.size > 0) await home.change(change);
@@ -94,6 +107,8 @@ export class SetKeeper {
         this.#failures = 0;
         this.#lastProblem = undefined;
         this.#retryTimer?.cancel();
+        const moved = this.#routes.take();
+        if (moved.size > 0) this.#options.moves?.moved(moved);
       } catch (error) {
         this.#failures += 1;
         this.#tellProblem(error);

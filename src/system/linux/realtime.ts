@@ -26,7 +26,10 @@ export function takeRealtime(): string | undefined {
   return code === EPERM ? 'operation not permitted' : `sched_setscheduler failed (errno ${code})`;
 }
 
-/** Back among all others: nobody is refused that. The nice value counts again. */
+/**
+ * Back among all others. The nice value counts again. The flag stays: without CAP_SYS_NICE, as with LimitRTPRIO= alone, taking it
+ * away is refused (user_check_sched_setscheduler(), kernel/sched/syscalls.c), and all else with it.
+ */
 export function leaveRealtime(): void {
-  schedule(0, SCHED_OTHER, [0]);
+  schedule(0, SCHED_OTHER | SCHED_RESET_ON_FORK, [0]);
 }
