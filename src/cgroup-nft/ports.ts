@@ -25,6 +25,8 @@ export interface CgroupNftPreflightHost {
   socketCgroup(): Promise<boolean | undefined>;
   /** Why this process may not have this priority (-20 to 19); undefined: it may. */
   niceProblem(nice: number): string | undefined;
+  /** Why this process may not have a real-time priority; undefined: it may. */
+  realtimeProblem(): Promise<string | undefined>;
   /** Why the jobs of units cannot be read from the journal; undefined: they can. */
   journalProblem(): Promise<string | undefined>;
 }

@@ -29,7 +29,7 @@ export async function preflight(config: CgroupNftConfig, host: CgroupNftPrefligh
       remedy: 'Linux 5.13 with CONFIG_NFT_SOCKET and nft 0.9.9 do; try modprobe nft_socket.',
     });
   } else if (known === true) findings.push({ severity: 'ok', text: 'the kernel knows "socket cgroupv2"' });
-  findings.push(niceFinding(config.nice, host.niceProblem(config.nice)));
+  findings.push(await priorityFinding(config, host));
   const { files, reload_with_units: reload, reapply_with_units: reapply } = config;
   if (files.length + reload.length + reapply.length > 0) findings.push(journalFinding(await host.journalProblem()));
   for (const { name, units } of config.group) findings.push(...groupFindings(name, units));
@@ -58,6 +58,24 @@ export async function preflight(config: CgroupNftConfig, host: CgroupNftPrefligh
     }
   }
   return findings;
+}
+
+/** Which priority it will have: that of real time, else a nice value, else none. */
+async function priorityFinding({ nice, realtime }: CgroupNftConfig, host: CgroupNftPreflightHost): Promise<Finding> {
+  const niceProblem = host.niceProblem(nice);
+  if (!realtime) return niceFinding(nice, niceProblem);
+  const problem = await host.realtimeProblem();
+  if (problem === undefined) return { severity: 'ok', text: 'a real-time priority may be had here' };
+  const instead =
+    niceProblem === undefined
+      ? `it will be nice = ${nice}, which waits some milliseconds on a busy machine`
+      : `nor may nice = ${nice} (${niceProblem}): on a machine that is out of CPU time rules may come late`;
+  return {
+    severity: 'warning',
+    text: `a real-time priority may not be had: ${problem}; ${instead}`,
+    remedy:
+      'LimitRTPRIO=1 in the unit of netsteward permits it, and so does CAP_SYS_NICE; RestrictRealtime= forbids it.',
+  };
 }
 
 function niceFinding(nice: number, problem: string | undefined): Finding {

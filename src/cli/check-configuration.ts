@@ -34,7 +34,7 @@ export function renderFinding({ severity, text, remedy }: Finding): string {
 }
 
 /** `check` prints findings; of what ports log meanwhile only errors are worth a line. */
-const errorLog: Logger = {
+export const errorLog: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,

@@ -180,6 +180,7 @@ async function composePreflight(): Promise<CgroupNftPreflightHost> {
     tree: await openTree().catch(() => undefined),
     socketCgroup: knowsSocketCgroup,
     niceProblem,
+    realtimeProblem: async () => (await import('../system/linux/realtime-tried.ts')).realtimeProblem(),
     journalProblem,
   };
 }

@@ -24,6 +24,7 @@ export async function bindDnstest(log: Logger): Promise<BoundModule> {
     preflightHost: async () => ({
       commands: new (await import('../system/linux/commands.ts')).LinuxCommands(systemClock),
       files: countingOnFolders(new (await import('../system/linux/files.ts')).LinuxFiles()),
+      lowPorts: (await import('../system/linux/low-ports.ts')).readLowPorts,
     }),
   });
 }

@@ -77,7 +77,7 @@ export function writeKeyFile(path: string, text: string): void {
       `${path}: cannot be written: ${known?.reason ?? describeError(error)}`,
       {
         cause: error,
-        remedy: known?.remedy ?? '',
+        ...(known === undefined ? {} : { remedy: sentence(known.remedy) }),
       },
     );
   }
@@ -95,6 +95,8 @@ function unusable(path: string, error: unknown): NetstewardError {
   }
   return new NetstewardError('key-file-unusable', `${path}: cannot be read: ${reason}`, {
     cause: error,
-    ...(known === undefined ? {} : { remedy: `Mend it: ${known.remedy}.` }),
+    ...(known === undefined ? {} : { remedy: sentence(known.remedy) }),
   });
 }
+
+const sentence = (remedy: string): string => `${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}.`;

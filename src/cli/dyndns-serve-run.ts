@@ -69,7 +69,9 @@ export async function runDyndnsServe(
     // A passed socket keeps its packets for the next start if this one fails; one of our own may need root.
     if (!('fd' in binding)) socket = await listen();
     if (flags.uid !== undefined) giveUpRoot(flags.uid);
-    server = await DyndnsServer.open(await composeDyndns(log), settings);
+    server = await DyndnsServer.open(await composeDyndns(log), settings).catch((error: unknown) => {
+      throw asUser(error, flags.uid);
+    });
     socket ??= await listen();
     for (const [bytes, source] of early.splice(0)) server.datagram(bytes, source);
     const notifier = composeNotifier();
@@ -94,6 +96,16 @@ export async function runDyndnsServe(
     idle?.cancel();
     await close(socket, server);
   }
+}
+
+/** Who lacks a right must not be guessed: after `-u` it is another one than who typed the command. */
+function asUser(error: unknown, uid: string | undefined): unknown {
+  if (uid === undefined || !(error instanceof NetstewardError)) return error;
+  const { code, message, remedy } = error;
+  return new NetstewardError(code, `as ${uid} (-u): ${message}`, {
+    cause: error,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
 }
 
 /** First the socket: a packet that nobody has read waits in it for the next start under socket activation. */

@@ -49,7 +49,7 @@ async function rehearse(options: RehearseOptions): Promise<void> {
   const { lab } = rehearsal;
   print(`netsteward runs in the lab's router with ${printable(options.config)}; hours are seconds here.
 
-In another terminal:
+${pageText(rehearsal.page)}In another terminal:
   npx --no-install netsteward status --socket ${rehearsal.socket}
   npx --no-install netsteward lab exec${state} router -- nft list table inet netsteward-nbrpc
   npx --no-install netsteward lab censor${state} news.example sni      (kinds: netsteward lab censor --help; none ends it)
@@ -65,6 +65,13 @@ Ready after ${((systemClock.monotonic() - begun) / 1000).toFixed(1)} s. Here is 
     await rehearsal.stop();
   }
   print(`\nThe lab is down; nothing of it is left but ${lab.stateDir}/router.\n`);
+}
+
+function pageText(page: { readonly url: string; readonly tokenFile: string } | undefined): string {
+  if (page === undefined) return '';
+  return `The status page: ${page.url}   (for “check now”, the token in ${page.tokenFile})
+
+`;
 }
 
 // Its control services are blocked by the tour too: with both gone, netsteward takes its own side to be broken, and judges nothing.

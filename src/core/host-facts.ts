@@ -118,6 +118,8 @@ export interface OwnTableNeed {
   readonly onStop: OnStopNeed;
   /** The mark by which the administrator's `ip rule` finds the tunnel; undefined: nothing is marked. */
   readonly marks: { readonly mark: number; readonly mask: number } | undefined;
+  /** Of the other ways around, where there are several. */
+  readonly otherMarks?: readonly { readonly mark: number; readonly mask: number }[];
   /** Source ports of netsteward's own checks, which the table leaves alone; undefined: none are told apart so. */
   readonly exemptPorts: PortRangeFact | undefined;
   /** What stays without the table, and drops what these interfaces send elsewhere; its bits beside `marks` say "judged". */

@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { NetstewardError } from '../core/errors.ts';
 import type { CurlResult } from './curl.ts';
 import { Lab } from './lab.ts';
+import { labPage, PageWay } from './page-way.ts';
 import { bystander, type Stop, tour, tourCheckList, tourOverrides } from './tour.ts';
 
 export interface RehearsalOptions {
@@ -30,6 +31,7 @@ export class Rehearsal {
   readonly #options: RehearsalOptions;
   readonly #daemon: ChildProcess;
   readonly #seen = new Map<string, string>();
+  #page: { readonly way: PageWay; readonly tokenFile: string } | undefined;
   #startMs = Number.NaN;
   #stopping = false;
 
@@ -57,20 +59,27 @@ export class Rehearsal {
         caFile: lab.caFile,
         resolvers: lab.resolvers,
       });
+      const page = labPage(folder);
       const daemon = lab.spawn(
         'router',
-        [process.execPath, options.mainJs, 'run', '--config', options.config, ...overrides],
+        [process.execPath, options.mainJs, 'run', '--config', options.config, ...overrides, ...(page?.overrides ?? [])],
         { stdio: ['ignore', 'pipe', 'pipe'] },
       );
       const rehearsal = new Rehearsal(lab, daemon, folder, options);
       const begun = performance.now();
       await rehearsal.#untilReady();
       rehearsal.#startMs = performance.now() - begun;
+      if (page !== undefined) rehearsal.#page = { way: await PageWay.open(page.socket), tokenFile: page.tokenFile };
       return rehearsal;
     } catch (error) {
       await lab.down();
       throw error;
     }
+  }
+
+  /** The status page for a browser on this machine, and the file that has its token; undefined: there is no way to it. */
+  get page(): { readonly url: string; readonly tokenFile: string } | undefined {
+    return this.#page && { url: this.#page.way.url, tokenFile: this.#page.tokenFile };
   }
 
   /** Milliseconds from netsteward's start to its being ready. */
@@ -104,6 +113,7 @@ export class Rehearsal {
     });
     this.#daemon.kill('SIGTERM');
     await Promise.race([closed, wait(5000, undefined, { ref: false })]);
+    await this.#page?.way.close();
     await this.lab.down();
   }
 

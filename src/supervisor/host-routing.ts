@@ -23,7 +23,7 @@ export function judgeRouting(facts: HostFacts, { ownTables, sets }: HostNeeds): 
 
 function judgeTable(
   facts: HostFacts,
-  { family, name, marks, exemptPorts, guard, use }: OwnTableNeed,
+  { family, name, marks, otherMarks = [], exemptPorts, guard, use }: OwnTableNeed,
 ): readonly Finding[] {
   if (use === 'units') return [];
   if (marks === undefined) {
@@ -35,8 +35,10 @@ function judgeTable(
     ];
   }
   return [
-    ...judgeMark('IPv4', 'ip', facts.routing4, marks, guard?.mark),
-    ...judgeMark('IPv6', 'ip -6', facts.routing6, marks, guard?.mark),
+    ...[marks, ...otherMarks].flatMap((each) => [
+      ...judgeMark('IPv4', 'ip', facts.routing4, each, guard?.mark),
+      ...judgeMark('IPv6', 'ip -6', facts.routing6, each, guard?.mark),
+    ]),
     ...(exemptPorts === undefined ? [] : [judgePorts(facts.localPorts, exemptPorts)]),
   ];
 }

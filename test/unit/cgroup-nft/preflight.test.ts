@@ -24,6 +24,7 @@ async function findings(
     tree: new FakeCgroupTree(),
     socketCgroup: () => Promise.resolve(true),
     niceProblem: () => undefined,
+    realtimeProblem: async () => undefined,
     journalProblem: () => Promise.resolve(undefined),
     ...changes,
   };
@@ -35,7 +36,7 @@ test('a machine that has everything gets one line for each thing', async () => {
   assert.deepEqual(await findings({ files: ['/good'] }), [
     'ok cgroup2 is mounted at /sys/fs/cgroup',
     'ok the kernel knows "socket cgroupv2"',
-    'ok priority nice = -20 may be had here',
+    'ok a real-time priority may be had here',
     'ok the journal can be read',
     'ok /good: 1 rule of units',
   ]);
@@ -57,14 +58,25 @@ test('where the match cannot be tried nothing is said of it', async () => {
 test('a priority that is refused, and a journal that cannot be read, are warnings', async () => {
   const changes = {
     niceProblem: (nice: number) => (nice < 0 ? 'permission denied' : undefined),
+    realtimeProblem: async () => 'not permitted',
     journalProblem: () => Promise.resolve('journalctl is not installed'),
   };
   const found = await findings({ files: ['/good'] }, changes);
   assert.deepEqual(found.slice(2, 4), [
-    'warning priority nice = -20 may not be had: permission denied; on a machine that is out of CPU time rules may come late',
+    'warning a real-time priority may not be had: not permitted; nor may nice = -20 (permission denied): on a machine that is out of CPU time rules may come late',
     'warning the journal cannot be read: journalctl is not installed',
   ]);
-  assert.ok((await findings({ files: ['/good'], nice: 5 }, changes)).includes('ok priority nice = 5 may be had here'));
+  assert.ok(
+    (await findings({ files: ['/good'], nice: 5 }, changes)).includes(
+      'warning a real-time priority may not be had: not permitted; it will be nice = 5, which waits some milliseconds on a busy machine',
+    ),
+  );
+  const niceAlone = async (nice: number) => (await findings({ files: ['/good'], nice, realtime: false }, changes))[2];
+  assert.equal(await niceAlone(5), 'ok priority nice = 5 may be had here');
+  assert.match(
+    (await niceAlone(-20)) ?? '',
+    /^warning priority nice = -20 may not be had: permission denied; on a machine/,
+  );
 });
 
 test('groups alone do not need the journal; what is doubtful in their units is told', async () => {

@@ -223,7 +223,10 @@ test('a key file that cannot be used is exit code 1, with the cause', () => {
   writeFileSync(join(folder, 'broken.key'), `${seedA}\nshort\n`, { mode: 0o600 });
   writeFileSync(join(folder, 'long.key'), `${seedA}\n`.repeat(2000), { mode: 0o600 });
   for (const [path, message] of [
-    ['./nowhere', /^netsteward: \.\/nowhere: cannot be read: there is no such file or folder\n/],
+    [
+      './nowhere',
+      /^netsteward: \.\/nowhere: cannot be read: there is no such file or folder\nMake it, or mend the path\.\n$/,
+    ],
     ['./broken.key', /^netsteward: \.\/broken\.key: line 2: a key of 5 characters/],
     ['./long.key', /too long for a file of keys/],
     ['/', /^netsteward: \/: cannot be read: it is a folder/],

@@ -268,3 +268,13 @@ test('a timestamp far from the clock is refused, and taken with --clock-window 0
     await server.end();
   }
 });
+
+test('who lacks a right is named where -u has made it another one', {
+  skip: process.getuid?.() === 0 ? false : 'NOT TESTED: to be another user needs root',
+}, (t) => {
+  const zone = zoneIn(folderOf(t), 'data', '+a.net:192.0.2.1\n');
+  const words = [...here, '-u', 'nobody', zone];
+  const { status, stderr } = spawnSync(process.execPath, [mainJs, 'dyndns', 'serve', ...words], { encoding: 'utf8' });
+  assert.equal(status, 1);
+  assert.match(stderr, /as nobody \(-u\): .*data cannot be read: EACCES/);
+});
