@@ -116,6 +116,7 @@ class Daemon {
       'nbrpc.control.services': [],
       'nbrpc.limits.iter_hosts': 10_000,
       'nbrpc.limits.iter_addrs': 10_000,
+      'nbrpc.schedule': 'original',
       'nbrpc.timers.pass': `${pass}ms`,
       'nbrpc.timers.host_addrs': '1d',
       'nbrpc.timers.addr_state': `${due}ms`,

@@ -30,7 +30,15 @@ interface Asked {
   exit: boolean;
 }
 
-export function runPrompt(hosts: number, world: World, record: Record, policy: Policy, settings: PromptSettings): void {
+export interface Treatment {
+  readonly settings: PromptSettings;
+  /** Where it is written down what came of the host, and under which number. */
+  readonly record: Record;
+  readonly as: number;
+}
+
+export function runPrompt(hosts: number, world: World, policy: Policy, treatmentOf: (host: number) => Treatment): void {
+  const treatments = Array.from({ length: hosts }, (_, host) => treatmentOf(host));
   const agenda = new Agenda<number>();
   const results = new Heap<Result>();
   const all: Asked[] = Array.from({ length: hosts * addressesOfHost }, (_, index) => {
@@ -41,7 +49,9 @@ export function runPrompt(hosts: number, world: World, record: Record, policy: P
 
   const plan = (index: number): void => {
     const asked = all[index];
-    if (asked === undefined) return;
+    const treatment = treatments[placed(index)[0]];
+    if (asked === undefined || treatment === undefined) return;
+    const { settings } = treatment;
     const due = dueTimes(asked.state, settings);
     const direct = asked.direct ? Number.POSITIVE_INFINITY : due.direct;
     const exit = asked.exit || due.exit === null ? Number.POSITIVE_INFINITY : due.exit;
@@ -52,22 +62,24 @@ export function runPrompt(hosts: number, world: World, record: Record, policy: P
   };
   const ask = (index: number, route: Route, at: number, pressing: boolean): void => {
     const asked = all[index];
+    const [host, address] = placed(index);
     if (asked === undefined) return;
     asked[route] = true;
-    const [host, address] = placed(index);
-    record.request(at, pressing);
+    treatments[host]?.record.request(at, pressing);
     const { ok, took } = world.check(host, address, route, at);
     results.push(at + took, { index, route, ok });
   };
   const told = ({ index, route, ok }: Result, at: number): void => {
     const asked = all[index];
-    if (asked === undefined) return;
+    const [host] = placed(index);
+    const treatment = treatments[host];
+    if (asked === undefined || treatment === undefined) return;
+    const { settings, record, as } = treatment;
     asked[route] = false;
     const before = verdictOf(asked.state);
     asked.state = step(asked.state, { kind: 'checked', route, outcome: ok ? 'ok' : 'fail', at }, settings);
     if (verdictOf(asked.state) !== before) {
-      const [host] = placed(index);
-      record.route(host, isRerouted(all, host, policy), at);
+      record.route(as, isRerouted(all, host, policy), at);
     }
     plan(index);
   };
@@ -85,8 +97,9 @@ export function runPrompt(hosts: number, world: World, record: Record, policy: P
     }
     agenda.take();
     const asked = next === undefined ? undefined : all[next.key];
-    if (asked === undefined || next === undefined) continue;
-    const due = dueTimes(asked.state, settings);
+    const treatment = next === undefined ? undefined : treatments[placed(next.key)[0]];
+    if (asked === undefined || next === undefined || treatment === undefined) continue;
+    const due = dueTimes(asked.state, treatment.settings);
     if (!asked.direct && due.direct <= at) ask(next.key, 'direct', at, due.pressing);
     if (!asked.exit && due.exit !== null && due.exit <= at) ask(next.key, 'exit', at, due.pressing);
   }

@@ -54,6 +54,7 @@ interface Site {
 const nbrpc = (folder: string, list: string): string => `[nbrpc]
 check_lists = ["${list}"]
 state = "${folder}/nbrpc.db"
+schedule = "original"
 [nbrpc.resolver]
 servers = [${lab.lab.resolvers.map((server) => `"${server}"`).join(', ')}]
 [nbrpc.control]

@@ -149,8 +149,9 @@ try {
   printTable(['kind of block', 'first', 'median', 'last', 'goes', 'what netsteward says'], rows);
 
   // The preferred exit carries nothing any more, with its link still up.
-  const cut = 'table inet cut { chain forward { type filter hook forward priority -400; policy drop; } }';
-  await routed.lab.exec('exit', ['nft', '-f', '-'], { stdin: cut });
+  const cut = 'table inet cut { chain forward { type filter hook forward priority -400; policy drop; }; }';
+  const { code, stderr } = await routed.lab.exec('exit', ['nft', '-f', '-'], { stdin: cut });
+  if (code !== 0) throw new Error(stderr);
   const died = Date.now();
   const byExit = services.filter(({ byRoute }) => byRoute);
   const failovers = await Promise.all(byExit.map(({ name, scheme }) => outage(routed, name, scheme, died)));

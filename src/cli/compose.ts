@@ -42,6 +42,8 @@ const modules: ReadonlyMap<ModuleName, Registered> = new Map([
   ['cgroup-nft', { bind: bindCgroupNft, place: { kind: 'process' } }],
   ['dyndns', { bind: bindDyndns, place: { kind: 'thread', heapLimit: 256, youngLimit: 8 } }],
   ['dnstest', { bind: bindDnstest, place: { kind: 'thread', heapLimit: 128, youngLimit: 8 } }],
+  // A month of 1000 hosts takes 40.
+  ['page', { bind: bindPage, place: { kind: 'thread', heapLimit: 128, youngLimit: 2 } }],
 ]);
 
 /** For the supervisor: parse and preflight work here, start() runs the module in its place. `log` is what they write to. */
@@ -107,6 +109,10 @@ async function bindDnstest(log: Logger): Promise<BoundModule> {
   return (await import('./compose-dnstest-watch.ts')).bindDnstest(log);
 }
 
+async function bindPage(log: Logger): Promise<BoundModule> {
+  return (await import('./compose-page.ts')).bindPage(log);
+}
+
 async function bindNbrpc(log: Logger): Promise<BoundModule> {
   const { nbrpcModule, nbrpcPaths } = await import('../nbrpc/index.ts');
   return bindModule({
@@ -115,6 +121,11 @@ async function bindNbrpc(log: Logger): Promise<BoundModule> {
     host: () => nbrpcHost(log.child({ module: 'nbrpc' })),
     preflightHost: async () => ({
       files: countingOnFolders(new (await import('../system/linux/files.ts')).LinuxFiles()),
+      version: packageVersion(),
+      lookAtAgent: async (socket, sink) => {
+        const { lookAtAgent } = await import('../system/linux/nft-agent-look.ts');
+        return lookAtAgent(socket, agentConfig(sink), systemClock);
+      },
     }),
   });
 }
@@ -183,21 +194,40 @@ export function agentConfig(sink: Sink): AgentConfig {
       markOwn: mark_own,
       exemptSourcePorts: { from: exempt_source_ports.first, to: exempt_source_ports.last },
       exemptUid: exempt_uid,
+      ...(sink.exits === undefined ? {} : { exits: sink.exits.map((exit) => ({ name: exit.name, mark: exit.mark })) }),
+      ...(sink.drops === undefined ? {} : { drops: sink.drops }),
+      guard: sink.guard,
+      ...(sink.inUse === undefined ? {} : { inUse: sink.inUse }),
+      ...(sink.dropConnections === undefined ? {} : { dropConnections: sink.dropConnections }),
       // nbrpc itself leaves out the addresses of its resolvers: which these are may change by a reload.
       never: [],
     };
   }
-  const { family, table } = sink.sets;
-  return { kind: 'foreign', family, table, sets: foreignSets(sink) };
+  const { family, table, direct4, direct6, listed4, listed6, seen4, seen6 } = sink.sets;
+  const sets = foreignSets(sink);
+  const noRoutes = [direct4, direct6, listed4, listed6];
+  const routes = sets.map(({ name }) => name).filter((name) => !noRoutes.includes(name));
+  return {
+    kind: 'foreign',
+    family,
+    table,
+    sets,
+    ...(sink.inUse === undefined ? {} : { seen: [seen4, seen6].filter((name) => name !== undefined) }),
+    ...(sink.dropConnections === undefined ? {} : { dropConnections: routes }),
+  };
 }
 
 function foreignSets(
   sink: Extract<Sink, { kind: 'sets' }>,
 ): readonly { name: string; type: 'ipv4_addr' | 'ipv6_addr' }[] {
-  const { blocked4, blocked6, direct4, direct6 } = sink.sets;
+  const { blocked4, blocked6, direct4, direct6, drop4, drop6 } = sink.sets;
+  const exits = sink.exits?.map(({ sets }) => sets) ?? [{ blocked4, blocked6 }];
+  const { listed4, listed6 } = sink.inUse === undefined ? {} : sink.sets;
+  const four = [...exits.map((sets) => sets.blocked4), direct4, drop4, listed4];
+  const six = [...exits.map((sets) => sets.blocked6), direct6, drop6, listed6];
   return [
-    ...[blocked4, direct4].map((name) => ({ name, type: 'ipv4_addr' as const })),
-    ...[blocked6, direct6].map((name) => ({ name, type: 'ipv6_addr' as const })),
+    ...four.map((name) => ({ name, type: 'ipv4_addr' as const })),
+    ...six.map((name) => ({ name, type: 'ipv6_addr' as const })),
   ].flatMap(({ name, type }) => (name === undefined ? [] : [{ name, type }]));
 }
 
@@ -219,20 +249,28 @@ export async function hostNeeds(configuration: Configuration): Promise<HostNeeds
   const nbrpc = configuration.modules.get('nbrpc')?.config as NbrpcConfig | undefined;
   const units = configuration.modules.get('cgroup-nft')?.config as CgroupNftConfig | undefined;
   const { sets, ownTables } = nbrpc === undefined ? noNeeds : await nbrpcNeeds(nbrpc);
-  return { sets, ownTables: [...ownTables, ...(units === undefined ? [] : unitNeeds(units))] };
+  const uses = new Set<'nft' | 'cgroups'>();
+  if (nbrpc !== undefined || units !== undefined) uses.add('nft');
+  if (units !== undefined) uses.add('cgroups');
+  return { uses, sets, ownTables: [...ownTables, ...(units === undefined ? [] : unitNeeds(units))] };
 }
 
-const noNeeds: HostNeeds = { sets: [], ownTables: [] };
+type SinkNeeds = Omit<HostNeeds, 'uses'>;
 
-async function nbrpcNeeds(config: NbrpcConfig): Promise<HostNeeds> {
+const noNeeds: SinkNeeds = { sets: [], ownTables: [] };
+
+async function nbrpcNeeds(config: NbrpcConfig): Promise<SinkNeeds> {
   const { sinkOf } = await import('../nbrpc/index.ts');
   const { on_stop: onStop } = config;
   const sink = sinkOf(config);
   if (sink.kind === 'table') {
     const { name, mark, mask, mark_forwarded, mark_own, exempt_source_ports } = sink.table;
-    const marks = mark_forwarded || mark_own ? { mark, mask } : undefined;
+    const [first = mark, ...others] = sink.exits?.map((exit) => exit.mark) ?? [];
+    const marks = mark_forwarded || mark_own ? { mark: first, mask } : undefined;
+    const otherMarks = marks === undefined ? [] : others.map((each) => ({ mark: each, mask }));
     const exemptPorts = mark_own ? exempt_source_ports : undefined;
-    return { sets: [], ownTables: [{ family: 'inet', name, onStop, marks, exemptPorts }] };
+    const guard = sink.guard === undefined ? {} : { guard: sink.guard };
+    return { sets: [], ownTables: [{ family: 'inet', name, onStop, marks, otherMarks, exemptPorts, ...guard }] };
   }
   const { family, table } = sink.sets;
   return { sets: foreignSets(sink).map((set) => ({ ...set, family, table, onStop })), ownTables: [] };

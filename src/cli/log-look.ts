@@ -101,8 +101,10 @@ function addressList(value: unknown): string {
 const sentences: Readonly<Record<string, (fields: Record<string, unknown>) => string | undefined>> = {
   starting: ({ version, config }) => `netsteward ${text(version)} starts with ${text(config)}`,
   ready: ({ modules }) => `ready: ${Array.isArray(modules) ? modules.map(text).join(', ') : ''}`,
-  flip: ({ host, from, to, reason, addresses }) =>
-    `${text(host)}: ${text(from)} → ${text(to)} (${text(reason)})${addressList(addresses)}`,
+  flip: ({ host, from, to, exit, reason, addresses }) => {
+    const way = exit === undefined ? '' : ` ${text(exit)}`;
+    return `${text(host)}: ${text(from)} → ${text(to)}${way} (${text(reason)})${addressList(addresses)}`;
+  },
   'warning-raised': ({ text: what, remedy }) => `${text(what)}. ${text(remedy)}`,
   'warning-cleared': ({ text: what }) => `no longer: ${text(what)}`,
 };

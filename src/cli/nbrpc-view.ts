@@ -1,13 +1,20 @@
 /** How `netsteward status` shows nbrpc: what goes around, since when, why; then what is on its way there (pure). */
 import { formatDuration } from '../core/duration.ts';
-import type { AddressStatus, HostStatus, RunningDetail, Standing } from '../nbrpc/index.ts';
+import type { AddressStatus, ExitStatus, HostStatus, RunningDetail, Standing } from '../nbrpc/index.ts';
 
 export function renderNbrpc(detail: RunningDetail, now: number): readonly string[] {
   const { byStanding, total } = detail;
   const addresses = count(detail.blocked, 'address goes', 'addresses go');
   const lines = [`${home(detail.sets)}: ${addresses} around${nextPass(detail, now)}`];
+  lines.push(...detail.exits.map(renderExit));
   const first = firstPass(detail);
   if (first !== undefined) lines.push(first);
+  const { inUse, sets } = detail;
+  if (inUse !== undefined) lines.push(`${count(inUse, 'listed address is', 'listed addresses are')} in use`);
+  if (sets.connections !== undefined) {
+    const dropped = count(sets.connections.dropped, 'connection was', 'connections were');
+    lines.push(`${dropped} dropped at a change of route`);
+  }
   if (total === 0) lines.push('no services are looked after yet');
   else if (byStanding.rerouted === 0) lines.push('everything goes direct');
   lines.push(...group(detail, 'rerouted', 'goes around:', (host) => renderHost(host, now)));
@@ -60,10 +67,22 @@ function renderHost(host: HostStatus, now: number): string[] {
   const reason = host.reason === '' ? '' : `: ${host.reason}`;
   const failing = host.addresses.filter((address) => address.rerouted || address.state === 'na');
   return [
-    `  ${host.name} (${host.policy})${time}${reason}`,
+    `  ${host.name} (${host.policy}${through(host)})${time}${reason}`,
     ...failing.map((address) => `    ${renderAddress(address)}`),
     ...(host.moreAddresses > 0 ? [`    and ${host.moreAddresses} more`] : []),
   ];
+}
+
+function through({ exit, rerouted }: HostStatus): string {
+  if (exit === null) return '';
+  if (exit === '') return ', no exit works';
+  return rerouted ? `, through ${exit}` : '';
+}
+
+function renderExit({ name, works, reason, latency, hosts, addresses }: ExitStatus): string {
+  if (!works) return `exit ${name} does not work: ${reason}`;
+  const took = latency === null ? '' : `, ${Math.round(latency)} ms`;
+  return `exit ${name}: ${count(hosts, 'service', 'services')}, ${count(addresses, 'address', 'addresses')}${took}`;
 }
 
 function renderUnchecked({ name, policy, check, addresses }: HostStatus): string[] {

@@ -41,6 +41,17 @@ export const catalogue = {
     text: 'nftables refused the sets: {reason}',
     remedy: 'Compare `nft list ruleset` with nbrpc.sets or nbrpc.table; it is tried again by itself.',
   },
+  'use-unknown': {
+    severity: 'warning',
+    text: 'which addresses are in use cannot be told: {reason}; all are checked as seldom as if none were',
+    remedy:
+      'Compare nbrpc.sets.seen4 and seen6 with the ruleset, or take nbrpc.in_use out; it is asked again by itself.',
+  },
+  'connections-not-dropped': {
+    severity: 'warning',
+    text: 'connections to addresses that changed their route were not dropped: {reason}',
+    remedy: 'Stuck connections end by their own time-outs; nbrpc.drop_connections = false takes the attempt away.',
+  },
   'table-not-owned': {
     severity: 'warning',
     text: 'the table {table} is without the owner flag: {reason}; a flush by others empties it for some milliseconds',
@@ -97,6 +108,16 @@ export const catalogue = {
     text: "this machine's own side does not work ({gate}): {reason}; no check counts meanwhile",
     remedy:
       'Mend the uplink or the resolver; or see nbrpc.control: services = [] asks no service, uplink = false no link.',
+  },
+  'exit-down': {
+    severity: 'error',
+    text: 'nothing works through exit {exit}: {reason}; no service takes it meanwhile',
+    remedy: 'Mend that tunnel, or the `ip rule add from SOURCE lookup TABLE` that leads its checks there.',
+  },
+  'no-exit': {
+    severity: 'error',
+    text: '{count} blocked service(s) have no exit that works: {services}',
+    remedy: 'Mend one of the exits; nbrpc.when_no_exit says what becomes of such services meanwhile.',
   },
   'state-log-failing': {
     severity: 'warning',
@@ -164,6 +185,11 @@ export const catalogue = {
     text: 'the history {file} cannot be written: {reason}; the newest events are kept in memory',
     remedy:
       'Free space, mend permissions, or move a damaged file away; it is tried again by itself. Or set history.off = true.',
+  },
+  'page-remote': {
+    severity: 'warning',
+    text: 'the status page can be reached from other machines on {listen}, and its token crosses the network unencrypted',
+    remedy: 'Let page.listen be a unix socket or a loopback address, and open the way with ssh -L (`netsteward page`).',
   },
   'resolver-failing': {
     severity: 'error',

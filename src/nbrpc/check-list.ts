@@ -100,14 +100,14 @@ class Told {
   }
 }
 
-interface PlacedToken {
+export interface PlacedToken {
   readonly token: string;
   readonly line: number;
   readonly column: number;
 }
 
 /** Splits at white space, leaving out what is behind `#`. In one go: a file of line ends alone must not take seconds. */
-function* tokensOf(text: string): Iterable<PlacedToken> {
+export function* tokensOf(text: string): Iterable<PlacedToken> {
   let line = 1;
   let lineStart = 0;
   for (const match of text.matchAll(/([\r\n]+)|#[^\r\n]*|[^\s#]+/g)) {

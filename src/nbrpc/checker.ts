@@ -8,6 +8,8 @@ export interface CheckTarget {
   readonly host: string;
   readonly address: string;
   readonly check: CheckSpec;
+  /** Through an exit: the own address that leads there; absent: the direct route. */
+  readonly source?: string;
 }
 
 /** Where results of checks come from: the network, or a rehearsal's file. Only for checks that are to be run. */
@@ -48,13 +50,14 @@ export class ProbeSource implements CheckSource {
   }
 
   async check(target: CheckTarget, codes: ReadonlySet<number>, signal: AbortSignal): Promise<CheckResult> {
-    const { host, address, check } = target;
+    const { host, address, check, source } = target;
     const outcome = await this.#probe.probe(
       {
         scheme: check.type === 'http' ? 'http' : 'https',
         // A trailing dot is not part of the name in a certificate or in a Host header (RFC 6066 §3).
         host: host.endsWith('.') ? host.slice(0, -1) : host,
         address,
+        ...(source === undefined ? {} : { source }),
         path: requestPath(check.path),
         ...this.#settings,
       },

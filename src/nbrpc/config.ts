@@ -7,6 +7,9 @@ import { printable } from '../core/printable.ts';
 import { duration, integer, parseWith } from '../core/schema.ts';
 import { canonicalAddress } from './address.ts';
 import { parseToken } from './check-list.ts';
+import { exitKeys, exitProblems, type SinkExits, sinkExits } from './exit-config.ts';
+import { flowKeys, flowProblems, type SinkFlows, sinkFlows } from './flow-config.ts';
+import { guardInForce, guardKeys, guardProblems, type NbrpcGuard } from './guard-config.ts';
 import type { ListEntry } from './model.ts';
 import type { PassSettings } from './pass.ts';
 import { type Policy, parsePolicy } from './policy-spec.ts';
@@ -244,14 +247,24 @@ const sets = v.pipe(
     blocked6: setName,
     direct4: setName,
     direct6: setName,
+    drop4: setName,
+    drop6: setName,
+    listed4: setName,
+    listed6: setName,
+    seen4: setName,
+    seen6: setName,
   }),
   v.check((value) => namesOf(value).length > 0, 'must name at least one of blocked4, blocked6, direct4, direct6'),
-  v.check((value) => new Set(namesOf(value)).size === namesOf(value).length, 'must name each set only once'),
+  v.check((value) => {
+    const { listed4, listed6, seen4, seen6 } = value;
+    const all = [...namesOf(value), ...[listed4, listed6, seen4, seen6].filter((name) => name !== undefined)];
+    return new Set(all).size === all.length;
+  }, 'must name each set only once'),
 );
 
 function namesOf(value: Readonly<Record<string, string | undefined>>): readonly string[] {
-  const { blocked4, blocked6, direct4, direct6 } = value;
-  return [blocked4, blocked6, direct4, direct6].filter((name) => name !== undefined);
+  const { blocked4, blocked6, direct4, direct6, drop4, drop6 } = value;
+  return [blocked4, blocked6, direct4, direct6, drop4, drop6].filter((name) => name !== undefined);
 }
 
 const schema = v.pipe(
@@ -274,6 +287,36 @@ const schema = v.pipe(
     zone: zones,
     table: v.optional(table),
     sets: v.optional(sets),
+    ...guardKeys,
+    ...exitKeys,
+    ...flowKeys,
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const { value } = dataset;
+    for (const { path, message } of flowProblems(value)) {
+      addIssue({ message, path: [{ type: 'object', origin: 'value', input: value, key: path[0], value: true }] });
+    }
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const { value } = dataset;
+    for (const { path, message } of exitProblems(value, value.table ?? v.parse(table, {}))) {
+      const items = path.map((key) => ({ type: 'object', origin: 'value', input: {}, key: `${key}`, value }) as const);
+      const [first, ...rest] = items;
+      if (first !== undefined) addIssue({ message, path: [first, ...rest] });
+    }
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const { value } = dataset;
+    const mask = (value.table ?? v.parse(table, {})).mask;
+    for (const { path, message } of guardProblems(value, mask)) {
+      const [key, inner] = path;
+      const at = { type: 'object', origin: 'value', input: value, key, value: value[key] } as const;
+      const below = { ...at, key: inner ?? '' };
+      addIssue({ message, path: inner === undefined ? [at] : [at, below] });
+    }
   }),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed || dataset.value.table === undefined || dataset.value.sets === undefined) return;
@@ -291,21 +334,23 @@ export type NbrpcConfig = v.InferOutput<typeof schema>;
 
 /** Where verdicts go: a table of our own, or sets of the administrator's ruleset. */
 export type Sink = (
-  | { readonly kind: 'table'; readonly table: NbrpcTable }
+  | { readonly kind: 'table'; readonly table: NbrpcTable; readonly guard?: NbrpcGuard }
   | { readonly kind: 'sets'; readonly sets: NbrpcSets }
 ) & {
   /** The socket of an nft-agent that is a service of its own; a child process where absent. */
   readonly agent?: string;
-};
+} & SinkExits &
+  SinkFlows;
 
 export function parseNbrpc(source: ConfigTable): Parsed<NbrpcConfig> {
   return parseWith(schema, source);
 }
 
 export function sinkOf(config: NbrpcConfig): Sink {
-  const agent = config.agent === undefined ? {} : { agent: config.agent };
-  if (config.sets !== undefined) return { kind: 'sets', sets: config.sets, ...agent };
-  return { kind: 'table', table: config.table ?? v.parse(table, {}), ...agent };
+  const agent = { ...(config.agent === undefined ? {} : { agent: config.agent }), ...sinkFlows(config) };
+  if (config.sets !== undefined) return { kind: 'sets', sets: config.sets, ...sinkExits(config, 0), ...agent };
+  const own = config.table ?? v.parse(table, {});
+  return { kind: 'table', table: own, ...guardInForce(config), ...sinkExits(config, own.mark), ...agent };
 }
 
 export function passSettings(config: NbrpcConfig): PassSettings {

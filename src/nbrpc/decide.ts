@@ -1,12 +1,19 @@
 /** One pass as a pure function: what was read, resolved and checked goes in, what changes comes out. */
 import { applyLists, type ListEffect, type ListReading } from './lists.ts';
-import { type AddressRecord, type CheckResult, type CheckSpec, sameCheck, triOfAddress } from './model.ts';
+import {
+  type AddressRecord,
+  type CheckResult,
+  type CheckSpec,
+  type HostRecord,
+  sameCheck,
+  triOfAddress,
+} from './model.ts';
 import { newestSeen, type PolicyLine } from './policy.ts';
 import { type Policy, policyOf } from './policy-spec.ts';
 import type { Limits, Timers } from './settings.ts';
 import { type Changes, Draft, type HostEntry, type StateView } from './state.ts';
 import { type AddressMove, type HostMove, policyChanged, policyUpdates } from './updates.ts';
-import { checkedAddress, decidedHost, type Moment } from './verdict.ts';
+import { checkedAddress, decidedHost, type HostDecision, type Moment } from './verdict.ts';
 
 export interface DecideSettings {
   readonly timers: Timers;
@@ -114,7 +121,12 @@ export function decide(state: StateView, settings: DecideSettings, inputs: PassI
 }
 
 /** Step 2 for one host; gives the addresses that were forgotten. */
-function applyResolved(draft: Draft, settings: DecideSettings, resolved: Resolved, now: number): readonly string[] {
+export function applyResolved(
+  draft: Draft,
+  settings: DecideSettings,
+  resolved: Resolved,
+  now: number,
+): readonly string[] {
   const { host } = resolved;
   const entry = draft.host(host);
   if (entry === undefined) return [];
@@ -141,7 +153,7 @@ function forgotten(addresses: readonly AddressRecord[], { timers, limits }: Deci
 }
 
 /** Step 5 for one host. */
-function applyHost(
+export function applyHost(
   draft: Draft,
   entry: HostEntry,
   policy: Policy,
@@ -152,8 +164,17 @@ function applyHost(
   const decision = decidedHost(record, addresses, policy, moment, grace);
   if (decision.record === record) return undefined;
   draft.putHost(decision.record);
+  if (decision.record.state === record.state && !decision.reported) return undefined;
+  return hostMove(record, decision, addresses);
+}
+
+/** `record`: the host as it was before. */
+export function hostMove(
+  record: HostRecord,
+  decision: HostDecision,
+  addresses: ReadonlyMap<string, AddressRecord>,
+): HostMove {
   const { state, reason, failingSince } = decision.record;
-  if (state === record.state && !decision.reported) return undefined;
   const newest = newestSeen(addresses.values());
   return {
     host: record.name,

@@ -3,12 +3,14 @@ import { type Policy, policyOf } from './policy-spec.ts';
 import { presumedLines } from './sets.ts';
 import type { Changes, HostEntry } from './state.ts';
 
-export type RouteName = 'direct' | 'tunnel' | 'unknown';
+export type RouteName = 'direct' | 'tunnel' | 'dropped' | 'unknown';
 
 export interface Flip {
   readonly host: string;
   readonly from: RouteName;
   readonly to: RouteName;
+  /** Which way around, where there are several. */
+  readonly exit?: string;
   /** Those that changed their route, in string order. */
   readonly addresses: readonly string[];
   readonly reason: string;
@@ -16,23 +18,49 @@ export interface Flip {
   readonly since: number;
 }
 
-export function flipsOf(changes: Changes, fallback: Policy): readonly Flip[] {
+/** `whenNone`: what becomes of a blocked service while no exit works for it. */
+export function flipsOf(
+  changes: Changes,
+  fallback: Policy,
+  whenNone: (host: string) => 'direct' | 'drop' = () => 'direct',
+): readonly Flip[] {
   const flips: Flip[] = [];
   for (const { name, before, after } of changes.hosts) {
-    const was = blockedOf(before, fallback);
-    const is = blockedOf(after, fallback);
+    const was = aroundOf(before, fallback);
+    const is = aroundOf(after, fallback);
+    const stuck = whenNone(name) === 'drop' ? 'dropped' : 'direct';
+    const exit = after?.record.exit === undefined ? {} : { exit: after.record.exit };
     // An address that joins a host on the tunnel takes its route from the start: that is no flip.
     const gained = [...is].filter((address) => !was.has(address) && (was.size === 0 || before?.addresses.has(address)));
     const lost = [...was].filter((address) => !is.has(address) && (after?.addresses.has(address) ?? true));
     if (gained.length > 0 && after !== undefined) {
-      const from = before === undefined || before.record.state === null ? 'unknown' : 'direct';
+      const known = before?.record.exit === '' ? stuck : 'direct';
+      const from = before === undefined || before.record.state === null ? 'unknown' : known;
       const reason = reasonOf(after, gained, fallback);
-      flips.push({ host: name, from, to: 'tunnel', addresses: gained, reason, since: after.record.failingSince });
+      flips.push({
+        host: name,
+        from,
+        to: 'tunnel',
+        ...exit,
+        addresses: gained,
+        reason,
+        since: after.record.failingSince,
+      });
     }
     if (lost.length > 0) {
-      const reason = after === undefined ? 'no longer in a check list' : backReason(after);
+      const none = after?.record.exit === '';
+      const back = none ? 'no exit works for it' : after && backReason(after);
       const since = before?.record.failingSince ?? 0;
-      flips.push({ host: name, from: 'tunnel', to: 'direct', addresses: lost, reason, since });
+      const reason = back ?? 'no longer in a check list';
+      flips.push({ host: name, from: 'tunnel', to: none ? stuck : 'direct', addresses: lost, reason, since });
+    }
+    // Where exits left the configuration, there is nothing to tell: what has no name is no other route.
+    const [left, taken] = [before?.record.exit, after?.record.exit];
+    const stayed = [...is].filter((address) => was.has(address));
+    if (stayed.length > 0 && after !== undefined && taken !== undefined && left !== taken) {
+      const reason = left === undefined ? 'its exit is chosen' : leftReason(left, after);
+      const since = after.record.failingSince;
+      flips.push({ host: name, from: 'tunnel', to: 'tunnel', exit: taken, addresses: stayed, reason, since });
     }
   }
   return flips.sort((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0));
@@ -43,6 +71,17 @@ export function blockedOf(entry: HostEntry | undefined, fallback: Policy): Reado
   if (entry === undefined) return new Set();
   const lines = presumedLines(entry, fallback).filter((line) => line.verdict === 'na');
   return new Set(lines.map((line) => line.address));
+}
+
+/** Those of them that have a way around. */
+function aroundOf(entry: HostEntry | undefined, fallback: Policy): ReadonlySet<string> {
+  return entry?.record.exit === '' ? new Set() : blockedOf(entry, fallback);
+}
+
+function leftReason(exit: string, { addresses }: HostEntry): string {
+  const reasons = [...addresses.values()].map(({ prompt }) => prompt?.exits[exit]?.reason ?? '');
+  const reason = reasons.find((text) => text !== '');
+  return reason === undefined ? `exit ${exit} does not work` : `through exit ${exit}: ${reason}`;
 }
 
 function reasonOf(entry: HostEntry, gained: readonly string[], fallback: Policy): string {

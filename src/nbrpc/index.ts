@@ -9,7 +9,7 @@ export { type NameServer, type NbrpcConfig, type PortRange, type Sink, sinkOf } 
 export type { NbrpcHost, NbrpcPreflightHost, ProbeSetup, ResolverSetup } from './ports.ts';
 export type { RunningDetail } from './running.ts';
 export { setNames } from './sink.ts';
-export type { AddressStatus, HostStatus, Standing } from './status.ts';
+export type { AddressStatus, ExitStatus, HostStatus, Standing } from './status.ts';
 
 export const nbrpcModule: ModuleDefinition<NbrpcConfig, NbrpcHost, NbrpcPreflightHost> = {
   name: 'nbrpc',

@@ -1,6 +1,7 @@
 /** Metrics of nbrpc (pure). */
 import { byLabel, type Metric, type MetricDefinition, measured, timestamp } from '../core/metrics.ts';
-import type { NbrpcDetail } from './status.ts';
+import type { AddressSetsStatus } from '../system/ports.ts';
+import type { ExitStatus, NbrpcDetail } from './status.ts';
 
 export const nbrpcMetrics = {
   services: {
@@ -31,6 +32,41 @@ export const nbrpcMetrics = {
     unit: 'addresses',
     labels: [],
   },
+  exitUp: {
+    name: 'netsteward_nbrpc_exit_up',
+    help: 'Whether each configured exit works: one, or zero.',
+    type: 'gauge',
+    unit: '0 or 1',
+    labels: ['exit'],
+  },
+  exitAddresses: {
+    name: 'netsteward_nbrpc_exit_addresses',
+    help: 'Addresses that go through each configured exit, as the kernel holds them.',
+    type: 'gauge',
+    unit: 'addresses',
+    labels: ['exit'],
+  },
+  exitLatency: {
+    name: 'netsteward_nbrpc_exit_check_seconds',
+    help: 'Median time of the last checks that worked through each configured exit.',
+    type: 'gauge',
+    unit: 'seconds',
+    labels: ['exit'],
+  },
+  inUse: {
+    name: 'netsteward_nbrpc_addresses_in_use',
+    help: 'Listed addresses that packets went to lately, which are checked first (with nbrpc.in_use).',
+    type: 'gauge',
+    unit: 'addresses',
+    labels: [],
+  },
+  connectionsDropped: {
+    name: 'netsteward_nbrpc_connections_dropped_total',
+    help: 'Connections that were dropped because their address has changed its route (with nbrpc.drop_connections).',
+    type: 'counter',
+    unit: 'connections',
+    labels: [],
+  },
   lastPass: {
     name: 'netsteward_nbrpc_last_pass_timestamp_seconds',
     help: 'When a pass last began all its checks.',
@@ -47,14 +83,39 @@ export const nbrpcMetrics = {
   },
 } as const satisfies Record<string, MetricDefinition>;
 
-export function metricsOf(detail: NbrpcDetail): readonly Metric[] {
-  const { byStanding, byState, blocked, lastPass, nextPass, hosts } = detail;
+/** `sets`: nft-agent's account of connections, where it has one. */
+export function metricsOf(
+  detail: NbrpcDetail & { readonly sets?: Pick<AddressSetsStatus, 'connections'> },
+): readonly Metric[] {
+  const { byStanding, byState, blocked, lastPass, nextPass, hosts, exits } = detail;
+  const ofExits = (value: (exit: ExitStatus) => number | null) =>
+    exits.flatMap((exit) => {
+      const found = value(exit);
+      return found === null ? [] : [{ labels: { exit: exit.name }, value: found }];
+    });
   const rerouted = hosts.filter((host) => host.rerouted).map(({ name }) => ({ labels: { service: name }, value: 1 }));
   return [
     measured(nbrpcMetrics.services, byLabel('standing', byStanding)),
     measured(nbrpcMetrics.states, byLabel('state', byState)),
     measured(nbrpcMetrics.rerouted, rerouted),
     measured(nbrpcMetrics.addresses, blocked),
+    measured(
+      nbrpcMetrics.exitUp,
+      ofExits(({ works }) => (works ? 1 : 0)),
+    ),
+    measured(
+      nbrpcMetrics.exitAddresses,
+      ofExits(({ addresses }) => addresses),
+    ),
+    measured(
+      nbrpcMetrics.exitLatency,
+      ofExits(({ latency }) => (latency === null ? null : latency / 1000)),
+    ),
+    measured(nbrpcMetrics.inUse, detail.inUse === undefined ? [] : detail.inUse),
+    measured(
+      nbrpcMetrics.connectionsDropped,
+      detail.sets?.connections === undefined ? [] : detail.sets.connections.dropped,
+    ),
     measured(nbrpcMetrics.lastPass, timestamp(lastPass)),
     measured(nbrpcMetrics.nextPass, timestamp(nextPass)),
   ];

@@ -1,5 +1,7 @@
 /** The state that nbrpc keeps, as values: hosts, their addresses, and the list entries they come from. Times are seconds since the epoch. */
 
+import type { PromptRecord } from './prompt/record.ts';
+
 /** True: works. False: fails. Null: not known. */
 export type Tri = boolean | null;
 
@@ -43,6 +45,8 @@ export interface HostRecord {
   readonly failingCounted: number;
   /** Why it is not ok, for people; empty where it is. */
   readonly reason: string;
+  /** The way around that it takes; empty: none works; absent: it takes none, or there is but the one without a name. */
+  readonly exit?: string;
 }
 
 export interface AddressRecord {
@@ -61,6 +65,8 @@ export interface AddressRecord {
   readonly altReason: string;
   /** When it was last found to fail over the alternative route too. */
   readonly down: number;
+  /** What the prompt schedule knows of it; absent under the original one. */
+  readonly prompt?: PromptRecord;
 }
 
 /** What one check of one host at one address said. */

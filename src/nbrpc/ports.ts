@@ -1,6 +1,7 @@
 /** The ports that nbrpc uses, and the values that composition makes them from. */
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
+import type { AgentLook } from '../system/agent-look.ts';
 import type { AddressSets, Commands, Files, HttpProbe, OutputFiles, Resolver, Store, Uplink } from '../system/ports.ts';
 import type { ResolverHearer } from '../system/resolver-word.ts';
 import type { NameServer, PortRange, Sink } from './config.ts';
@@ -39,4 +40,8 @@ export interface NbrpcHost {
 /** For `netsteward check --host`: it only reads. */
 export interface NbrpcPreflightHost {
   readonly files: Files;
+  /** Of this program. */
+  readonly version: string;
+  /** Whether the agent at the socket would take what this sink needs. */
+  lookAtAgent(socket: string, sink: Sink): Promise<AgentLook>;
 }

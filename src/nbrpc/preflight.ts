@@ -4,7 +4,8 @@ import { errnoOf } from '../core/errors.ts';
 import { describeFileFailure } from '../core/file-failure.ts';
 import type { Finding } from '../core/module.ts';
 import type { Files } from '../system/ports.ts';
-import type { NbrpcConfig } from './config.ts';
+import { agentFinding } from './agent-finding.ts';
+import { type NbrpcConfig, sinkOf } from './config.ts';
 import { readLists } from './lists.ts';
 import type { NbrpcPreflightHost } from './ports.ts';
 import { headerProblem } from './schema.ts';
@@ -12,6 +13,9 @@ import { headerProblem } from './schema.ts';
 export async function preflight(config: NbrpcConfig, host: NbrpcPreflightHost): Promise<readonly Finding[]> {
   const findings = [...(await lists(config, host.files)), await state(config.state, host.files)];
   if (config.check.ca_file !== undefined) findings.push(await certificates(config.check.ca_file, host.files));
+  if (config.agent !== undefined) {
+    findings.push(agentFinding(config.agent, await host.lookAtAgent(config.agent, sinkOf(config)), host.version));
+  }
   return findings;
 }
 

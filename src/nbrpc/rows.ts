@@ -5,6 +5,7 @@ import type { Database, Statement } from '../system/ports.ts';
 import { freshTimeline } from './counted-time.ts';
 import { hostNameProblem } from './host-name.ts';
 import type { AddressRecord, AddressState, HostRecord, HostState, ListEntry } from './model.ts';
+import { promptRecordOf, promptRecordText } from './prompt/record.ts';
 import { type Changes, type HostEntry, type ListRecord, State } from './state.ts';
 
 export function damagedFile(path: string, what: string, cause?: unknown): NetstewardError {
@@ -34,17 +35,21 @@ export function loadState(database: Database, path: string): State {
       reason,
       changedCounted,
       failingCounted,
+      exit,
     ] = row as HostRow;
     if (hostNameProblem(name) !== undefined) throw damaged(`${JSON.stringify(name)} is no host name`);
     const check = { type, path: checkPath, result };
     const record = { name, order: id, check, policy, state, checked, changed, failingSince, reason };
-    const times = { changedCounted, failingCounted };
+    const times = { changedCounted, failingCounted, ...(exit === null ? {} : { exit }) };
     hosts.set(id, { record: { ...record, ...times }, addresses: new Map() });
   }
   for (const row of tuples(database, 'addresses', addressColumns)) {
-    const [id, host, address, state, reason, seen, checked, changed, altChecked, altReason, down] = row as AddressRow;
+    const [id, host, address, state, reason, seen, checked, changed, altChecked, altReason, down, kept] =
+      row as AddressRow;
     if (!isIPv4(address) && !isIPv6(address)) throw damaged(`${JSON.stringify(address)} is no address`);
-    const record = { address, order: id, state, reason, seen, checked, changed, altChecked, altReason, down };
+    const prompt = kept === null ? undefined : promptRecordOf(kept);
+    const times = { seen, checked, changed, altChecked, altReason, down };
+    const record = { address, order: id, state, reason, ...times, ...(prompt === undefined ? {} : { prompt }) };
     const entry = hosts.get(host);
     if (entry === undefined) throw damaged(`the address ${address} is of no host`);
     entry.addresses.set(address, record);
@@ -85,14 +90,29 @@ type HostRow = [
   string,
   number,
   number,
+  string | null,
 ];
-type AddressRow = [number, number, string, AddressState | null, string, number, number, number, number, string, number];
+type AddressRow = [
+  number,
+  number,
+  string,
+  AddressState | null,
+  string,
+  number,
+  number,
+  number,
+  number,
+  string,
+  number,
+  string | null,
+];
 type ListRow = [string, number, number | null];
 type EntryRow = [string, number, string, string, string, string, string];
 
 const hostColumns =
-  'id, name, check_type, check_path, check_result, policy, state, checked, changed, failing_since, reason, changed_counted, failing_counted';
-const addressColumns = 'id, host, address, state, reason, seen, checked, changed, alt_checked, alt_reason, down';
+  'id, name, check_type, check_path, check_result, policy, state, checked, changed, failing_since, reason, changed_counted, failing_counted, exit';
+const addressColumns =
+  'id, host, address, state, reason, seen, checked, changed, alt_checked, alt_reason, down, prompt';
 const entryColumns = 'list, rank, host, check_type, check_path, check_result, policy';
 
 /** Writes what differs; to be called inside a transaction. */
@@ -183,10 +203,11 @@ export class ChangeWriter {
         reason,
         changedCounted,
         failingCounted,
+        exit = null,
       } = record;
       const times = [checked, changed, failingSince, reason, changedCounted, failingCounted] as const;
       const checkValues = [check.type, check.path, check.result] as const;
-      this.#putHost.run(order, name, ...checkValues, policy, state, ...times);
+      this.#putHost.run(order, name, ...checkValues, policy, state, ...times, exit);
     }
     if (after.addresses === before?.addresses) return;
     for (const [text, old] of before?.addresses ?? []) {
@@ -194,9 +215,10 @@ export class ChangeWriter {
     }
     for (const [text, address] of after.addresses) {
       if (address === before?.addresses.get(text)) continue;
-      const { order, state, reason, seen, checked, changed, altChecked, altReason, down } = address;
+      const { order, state, reason, seen, checked, changed, altChecked, altReason, down, prompt } = address;
       const times = [seen, checked, changed, altChecked] as const;
-      this.#putAddress.run(order, record.order, text, state, reason, ...times, altReason, down);
+      const kept = prompt === undefined ? null : promptRecordText(prompt);
+      this.#putAddress.run(order, record.order, text, state, reason, ...times, altReason, down, kept);
     }
   }
 }

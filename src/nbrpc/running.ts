@@ -8,19 +8,26 @@ import { believable } from '../system/resolver-word.ts';
 import { ProbeSource } from './checker.ts';
 import { type NbrpcConfig, passSettings, sinkOf } from './config.ts';
 import { CountedTime } from './counted-time.ts';
+import { exitsOf, whenNoExitOf } from './exit-config.ts';
+import { exitGates } from './exit-gates.ts';
 import { FlipLog } from './flip-log.ts';
 import { type Flip, flipsOf } from './flips.ts';
 import { closePorts, type LivePorts, openPorts } from './live-ports.ts';
 import { Outputs } from './outputs.ts';
 import { OwnSideGates } from './own-side.ts';
-import { Passes } from './passes.ts';
+import { Passes, type PassListener } from './passes.ts';
 import type { NbrpcHost } from './ports.ts';
-import { routesDiffer, type WantedSets, wantedSets } from './sets.ts';
-import { HeldSets, type SinkPorts, sameTable, setNames } from './sink.ts';
+import { PromptPasses } from './prompt/passes.ts';
+import { promptDefaults, promptInUse } from './prompt/settings.ts';
+import { routesDiffer } from './sets.ts';
+import { HeldSets, type SinkPorts, sameTable } from './sink.ts';
 import type { State } from './state.ts';
-import { type HostsStatus, hostsStatus, type NbrpcDetail } from './status.ts';
+import { exitsStatus, type HostsStatus, hostsStatus, type NbrpcDetail } from './status.ts';
 import { type Replacement, StateStore } from './store.ts';
 import { PassTelling } from './telling.ts';
+import { UseWatch } from './use-watch.ts';
+import { wantedContents } from './wanted-contents.ts';
+import { withSignal } from './with-signal.ts';
 
 /** Codes of errors after which the last good state goes on, and the pass is tried again. */
 const passing = new Set(['state-not-saved', 'state-file-damaged']);
@@ -52,8 +59,9 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   readonly #telling: PassTelling;
   readonly #sinkPorts: SinkPorts;
   readonly #counted = new CountedTime();
+  readonly #use: UseWatch;
   #live: Live;
-  #passes: Passes;
+  #passes: Passes | PromptPasses;
   #outputs: Outputs;
   /** Of the last request for the health, with what it was made of. */
   #hosts: { readonly blocked: ReadonlySet<string>; readonly status: HostsStatus } | undefined;
@@ -77,6 +85,12 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     this.#board = sinkPorts.board;
     this.#sinkPorts = sinkPorts;
     this.#telling = telling;
+    this.#use = new UseWatch({
+      clock: host.clock,
+      board: this.#board,
+      used: () => this.#live.sets.used(),
+      onChange: (addresses) => this.#passes instanceof PromptPasses && this.#passes.reconsider(addresses),
+    });
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -104,7 +118,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
       const sinkPorts = { board, log, clock, flips: new FlipLog(log) };
       const sets = new HeldSets(sinkOf(config), ports.sets, sinkPorts);
       const live = { config, store, ports, sets };
-      const wanted = wantedBy(live);
+      const wanted = wantedContents(live.config, live.store.state, live.sets.sink);
       await withSignal(sets.first(wanted), signal);
       const running = new RunningNbrpc(host, live, sinkPorts, new PassTelling(log, board));
       running.#telling.conflicts(wanted.conflicts);
@@ -138,7 +152,9 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
       lastPass: this.#lastPass ?? null,
       nextPass: this.#nextPass ?? null,
       firstPass: firstPass ?? null,
+      exits: this.#passes instanceof PromptPasses ? exitsStatus(store.state, this.#passes.exits, sets.via) : [],
       sets: status,
+      ...this.#use.told,
     };
     const under = firstPass === undefined ? '' : ', first pass under way';
     const summary = `${rerouted} of ${hosts.total} service${hosts.total === 1 ? '' : 's'} rerouted${under}`;
@@ -158,6 +174,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
 
   async #stop(reason: StopReason): Promise<void> {
     const passes = this.#passes.stop();
+    this.#use.follow(false);
     await this.#queue;
     await passes;
     // A reload that was under way has left new ones.
@@ -190,7 +207,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
       ports = await openPorts(this.#host, config, newSink ? undefined : before.ports.sets);
       const sets = newSink ? new HeldSets(sink, ports.sets, this.#sinkPorts) : before.sets;
       const live = { config, store, ports, sets };
-      if (newSink) await sets.first(wantedBy(live));
+      if (newSink) await sets.first(wantedContents(live.config, live.store.state, live.sets.sink));
       this.#live = live;
     } catch (error) {
       if (ports !== undefined) await closePorts(ports, newSink ? (handover ? 'keep' : 'flush') : 'none');
@@ -229,7 +246,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     return new Outputs(this.#host, this.#board, config, store.state, Math.round(this.#host.clock.now()) / 1000);
   }
 
-  #makePasses(): Passes {
+  #makePasses(): Passes | PromptPasses {
     const { clock, files, uplink, resolverWord } = this.#host;
     const { config, store, ports } = this.#live;
     const { check, control, resolver } = config;
@@ -249,52 +266,79 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
       { uplink: control.uplink, services: control.services, resolveTimeout: resolver.timeout },
     );
     const interval = config.timers.pass;
-    return new Passes({
+    const listener = this.#listener(interval);
+    const shared = {
       clock,
       files,
       resolver: ports.resolver,
       checks,
       store,
       interval,
-      counted: this.#counted,
       first: !this.#firstPassDone,
-      look: (signal, names) => gates.look(signal, names),
+      look: (signal: AbortSignal, names: () => readonly string[]) => gates.look(signal, names),
       settings: passSettings(config),
-      listener: {
-        lists: (report) => {
-          this.#telling.lists(report);
-          this.#nextPass = clock.now() + interval;
-          this.#followFile();
-        },
-        ownSide: (own) => {
-          this.#telling.ownSide(own, store.state);
-          this.#hosts = undefined;
-        },
-        learned: (learned) => {
-          this.#board.clear('state-not-saved', '');
-          this.#board.clear('state-file-damaged', '');
-          this.#hosts = undefined;
-          this.#outputs.learned(learned, store.state);
-          this.#telling.learned(learned, store.state);
-          this.#followFile();
-          const { hosts } = learned.changes;
-          if (hosts.length === 0) return;
-          if (routesDiffer(hosts, config.default_policy)) {
-            this.#apply(flipsOf(learned.changes, config.default_policy));
-          }
-          this.#holdZones();
-        },
-        passed: () => {
-          this.#lastPass = clock.now();
-          if (this.#passes.firstPass === undefined) {
-            this.#firstPassDone = true;
-            this.#namesKnown ||= store.state.size === 0 || knowsNames(store.state);
-          }
-          this.#holdZones();
-        },
-        failed: (error, retryIn) => this.#failed(error, retryIn),
-      },
+      listener,
+    };
+    this.#use.follow(config.in_use && this.#stopping === undefined);
+    this.#telling.otherExits();
+    if (config.schedule === 'original') return new Passes({ ...shared, counted: this.#counted });
+    const exits = exitsOf(config);
+    const settings = { services: control.services, resolveTimeout: resolver.timeout };
+    const through = exitGates(exits, { resolver: ports.resolver, checks }, settings);
+    const exit = exits.length > 0;
+    const [prompt, inUse] = [
+      { ...promptDefaults, exit },
+      { ...promptInUse, exit },
+    ] as const;
+    return new PromptPasses({
+      ...shared,
+      exits,
+      prompt,
+      promptOf: (address) => (this.#use.has(address) ? inUse : prompt),
+      lookThrough: through,
+      controlled: control.services.length > 0,
+      listener: { ...listener, exits: (health) => this.#telling.exits(health) },
     });
+  }
+
+  /** `interval`: milliseconds from one look at the lists to the next. */
+  #listener(interval: number): PassListener {
+    const { clock } = this.#host;
+    const { config, store } = this.#live;
+    return {
+      lists: (report) => {
+        this.#telling.lists(report);
+        this.#nextPass = clock.now() + interval;
+        this.#followFile();
+      },
+      ownSide: (own) => {
+        this.#telling.ownSide(own, store.state);
+        this.#hosts = undefined;
+      },
+      learned: (learned) => {
+        this.#board.clear('state-not-saved', '');
+        this.#board.clear('state-file-damaged', '');
+        this.#hosts = undefined;
+        this.#outputs.learned(learned, store.state);
+        this.#telling.learned(learned, store.state);
+        this.#followFile();
+        const { hosts } = learned.changes;
+        if (hosts.length === 0) return;
+        if (config.in_use || routesDiffer(hosts, config.default_policy)) {
+          this.#apply(flipsOf(learned.changes, config.default_policy, whenNoExitOf(config)));
+        }
+        this.#holdZones();
+      },
+      passed: () => {
+        this.#lastPass = clock.now();
+        if (this.#passes.firstPass === undefined) {
+          this.#firstPassDone = true;
+          this.#namesKnown ||= store.state.size === 0 || knowsNames(store.state);
+        }
+        this.#holdZones();
+      },
+      failed: (error, retryIn) => this.#failed(error, retryIn),
+    };
   }
 
   /** What others have done to the state file: another process has written to it, or it is another file now. */
@@ -329,29 +373,14 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   }
 
   #apply(flips: readonly Flip[]): void {
-    const wanted = wantedBy(this.#live);
+    const { config, store, sets } = this.#live;
+    const wanted = wantedContents(config, store.state, sets.sink);
     this.#telling.conflicts(wanted.conflicts);
     this.#live.sets.hold(wanted, flips);
   }
 }
 
-function wantedBy({ config, store, sets }: Live): WantedSets {
-  // Whoever answers our questions must stay reachable the way it is now.
-  const never = new Set(config.resolver.servers?.map((server) => server.address));
-  return wantedSets(store.state, config.default_policy, setNames(sets.sink), never);
-}
-
 function knowsNames(state: State): boolean {
   for (const { addresses } of state.hosts()) if (addresses.size > 0) return true;
   return false;
-}
-
-/** Rejects as soon as the signal aborts; what comes of the promise later is of no interest then. */
-function withSignal<Result>(promise: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

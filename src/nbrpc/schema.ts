@@ -4,7 +4,7 @@ import type { Database } from '../system/ports.ts';
 
 /** `nsnb`, in the header of the file (SQLite file format §1.3.15). */
 export const applicationId = 0x6e736e62;
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 const schema = `
   CREATE TABLE lists (
@@ -35,7 +35,8 @@ const schema = `
     failing_since REAL NOT NULL,
     reason TEXT NOT NULL,
     changed_counted REAL NOT NULL,
-    failing_counted REAL NOT NULL
+    failing_counted REAL NOT NULL,
+    exit TEXT
   ) STRICT;
   CREATE TABLE timeline (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -54,6 +55,7 @@ const schema = `
     alt_checked REAL NOT NULL,
     alt_reason TEXT NOT NULL,
     down REAL NOT NULL,
+    prompt TEXT,
     UNIQUE (host, address)
   ) STRICT;
 `;
@@ -71,6 +73,13 @@ const migrations: ReadonlyMap<number, string> = new Map([
         counted REAL NOT NULL,
         lost REAL NOT NULL
       ) STRICT;
+    `,
+  ],
+  [
+    2,
+    `
+      ALTER TABLE hosts ADD COLUMN exit TEXT;
+      ALTER TABLE addresses ADD COLUMN prompt TEXT;
     `,
   ],
 ]);

@@ -4,19 +4,28 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { NetstewardError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { WarningBoard } from '../core/warnings.ts';
+import { ownExitSets } from '../system/own-exits.ts';
 import type { AddressSets, AddressSetsStatus } from '../system/ports.ts';
 import type { Sink } from './config.ts';
 import type { FlipLog } from './flip-log.ts';
 import type { Flip } from './flips.ts';
-import { type SetNames, sameContents, type WantedSets } from './sets.ts';
+import { type SetNames, sameContents, type WantedSets, type Ways } from './sets.ts';
 
 /** The sets of the own table have these names. */
 const ownNames: SetNames = { blocked4: 'blocked4', blocked6: 'blocked6' };
+const ownDrops: SetNames = { drop4: 'drop4', drop6: 'drop6' };
 
 export function setNames(sink: Sink): SetNames {
-  if (sink.kind === 'table') return ownNames;
-  const { blocked4, blocked6, direct4, direct6 } = sink.sets;
-  return { blocked4, blocked6, direct4, direct6 };
+  if (sink.kind === 'table') return sink.drops ? { ...ownNames, ...ownDrops } : ownNames;
+  const { blocked4, blocked6, direct4, direct6, drop4, drop6 } = sink.sets;
+  return { blocked4, blocked6, direct4, direct6, drop4, drop6 };
+}
+
+/** By exit, in the preferred order; undefined where there is one way around, without a name. */
+export function exitSets(sink: Sink): Ways['exits'] | undefined {
+  if (sink.exits === undefined) return undefined;
+  const own = sink.kind === 'table';
+  return new Map(sink.exits.map(({ name, sets }) => [name, own ? ownExitSets(name) : sets]));
 }
 
 /** Whether both write to the same own table, which only one may own at a time. */
@@ -77,10 +86,18 @@ export class HeldSets {
 
   /** Addresses that go through the tunnel, as the kernel was last told to hold them. */
   get blocked(): ReadonlySet<string> {
+    return this.#inKernel?.blocked ?? none;
+  }
+
+  /** By address, which exit of several it goes through. */
+  get via(): ReadonlyMap<string, string> {
+    return this.#inKernel?.via ?? new Map();
+  }
+
+  get #inKernel(): WantedSets | undefined {
     const { connected, table } = this.#sets.status();
     // Such a table ends with its owner (nft(8), "flags owner").
-    if (!connected && table === 'owner') return none;
-    return this.#held?.blocked ?? none;
+    return !connected && table === 'owner' ? undefined : this.#held;
   }
 
   /** Sets and agent fail and recover by themselves, between two requests too: a warning must not outlive what it warns of. */
@@ -91,13 +108,23 @@ export class HeldSets {
     if (!connected && !this.#away) this.#raise('agent-unavailable', lastError ?? 'it has not answered yet');
     else if (this.#failures === 0 && lastError !== undefined) this.#raise('sets-not-applied', lastError);
     else if (this.#failures === 0) this.#clear();
+    const { board } = this.#ports;
+    const { problem } = status.connections ?? {};
+    if (problem === undefined) board.clear('connections-not-dropped', '');
+    else board.raise('connections-not-dropped', '', { reason: problem });
     return status;
+  }
+
+  /** Listed addresses that packets went to lately, with the seconds since. Rejects where that cannot be told. */
+  used(): Promise<ReadonlyMap<string, number>> {
+    return this.#sets.used?.() ?? Promise.reject(new NetstewardError('use-unknown', 'these sets do not tell it'));
   }
 
   async close(mode: 'keep' | 'flush'): Promise<void> {
     this.#request += 1;
     this.#retry?.cancel();
     this.#clear();
+    this.#ports.board.clear('connections-not-dropped', '');
     await this.#sets.close(mode);
   }
 

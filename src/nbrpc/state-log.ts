@@ -2,6 +2,7 @@
 import { describeError } from '../core/errors.ts';
 import type { OutputFiles } from '../system/ports.ts';
 import type { DecideSettings } from './decide.ts';
+import type { AddressRecord, HostRecord } from './model.ts';
 import type { Learned } from './pass.ts';
 import type { HostEntry, State } from './state.ts';
 import { formatLogLine, type LogLine } from './state-log-lines.ts';
@@ -121,7 +122,15 @@ export class StateLog {
 }
 
 function stateLine({ record, addresses }: HostEntry, now: number): string {
-  return formatLogLine(now, { kind: 'state', record, addresses: [...addresses.values()] });
+  // What the prompt schedule keeps is in the clock of one run: nothing of it could be played again.
+  const host: HostRecord = { ...record };
+  delete (host as { exit?: string }).exit;
+  const kept = [...addresses.values()].map((address) => {
+    const copy: AddressRecord = { ...address };
+    delete (copy as { prompt?: unknown }).prompt;
+    return copy;
+  });
+  return formatLogLine(now, { kind: 'state', record: host, addresses: kept });
 }
 
 function inputsLine(report: Learned, state: State): string {

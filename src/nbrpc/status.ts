@@ -3,6 +3,7 @@
 import { triOfAddress } from './model.ts';
 import { newestSeen } from './policy.ts';
 import { type Policy, policyOf } from './policy-spec.ts';
+import type { ExitHealth } from './prompt/exit-watch.ts';
 import type { Progress } from './rounds.ts';
 import type { HostEntry, StateView } from './state.ts';
 
@@ -51,6 +52,14 @@ export interface HostStatus {
   readonly moreAddresses: number;
   /** At least one of its addresses goes through the tunnel. */
   readonly rerouted: boolean;
+  /** The exit that it takes; empty: none works for it; null: it takes none, or there is but one, without a name. */
+  readonly exit: string | null;
+}
+
+export interface ExitStatus extends ExitHealth {
+  /** Services that take it, and addresses that go through it as the kernel holds them. */
+  readonly hosts: number;
+  readonly addresses: number;
 }
 
 export interface HostsStatus {
@@ -65,10 +74,14 @@ export interface HostsStatus {
 }
 
 export interface NbrpcDetail extends HostsStatus {
+  /** Listed addresses that are in use, and so are checked first; absent: nobody looks. */
+  readonly inUse?: number;
   /** Hosts, as `byStanding` has it. */
   readonly rerouted: number;
   /** Addresses in the sets that lead into the tunnel, as the kernel holds them. */
   readonly blocked: number;
+  /** In the preferred order; empty where there is one way around, without a name. */
+  readonly exits: readonly ExitStatus[];
   /** When a pass last began all its checks. */
   readonly lastPass: number | null;
   readonly nextPass: number | null;
@@ -118,6 +131,25 @@ export function hostsStatus(state: StateView, fallback: Policy, known: Knowledge
     },
     byState,
   };
+}
+
+/** `via`: by address, the exit that it goes through as the kernel holds it. */
+export function exitsStatus(
+  state: StateView,
+  health: readonly ExitHealth[],
+  via: ReadonlyMap<string, string>,
+): readonly ExitStatus[] {
+  const hosts = new Map<string, number>();
+  for (const { record } of state.hosts()) {
+    if (record.exit) hosts.set(record.exit, 1 + (hosts.get(record.exit) ?? 0));
+  }
+  const addresses = new Map<string, number>();
+  for (const exit of via.values()) addresses.set(exit, 1 + (addresses.get(exit) ?? 0));
+  return health.map((exit) => ({
+    ...exit,
+    hosts: hosts.get(exit.name) ?? 0,
+    addresses: addresses.get(exit.name) ?? 0,
+  }));
 }
 
 function byName(a: HostEntry, b: HostEntry): number {
@@ -177,6 +209,7 @@ function hostStatus(
     addresses: shown,
     moreAddresses: all.length - shown.length,
     rerouted: standing === 'rerouted',
+    exit: record.exit ?? null,
   };
 }
 

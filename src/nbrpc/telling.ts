@@ -8,6 +8,7 @@ import type { Family } from './model.ts';
 import { needsProbe } from './no-probe.ts';
 import type { OwnSide } from './own-side.ts';
 import type { Learned, ListReport } from './pass.ts';
+import type { ExitHealth } from './prompt/exit-watch.ts';
 import type { AddressConflict } from './sets.ts';
 import type { State, StateView } from './state.ts';
 
@@ -39,6 +40,7 @@ export class PassTelling {
     this.#names(learned, state);
     this.#checks(learned, state);
     this.#transitions(learned);
+    if (learned.changes.hosts.length > 0) this.stranded(state);
     const counts = { resolved: learned.resolved.length, checked: learned.checked.length };
     this.#log.debug('learned', { ...counts, updates: learned.updates.length });
   }
@@ -49,6 +51,29 @@ export class PassTelling {
       this.#without = own.without ?? [];
       this.#families(state);
     } else this.#board.raise('own-side-broken', '', { gate: own.gate, reason: own.reason });
+  }
+
+  /** Of other exits, or of none: what was told of those before is over. */
+  otherExits(): void {
+    this.#board.clearOthers('exit-down', new Set());
+    this.#board.clear('no-exit', '');
+  }
+
+  exits(health: readonly ExitHealth[]): void {
+    for (const { name, works, reason } of health) {
+      if (works) this.#board.clear('exit-down', name);
+      else this.#board.raise('exit-down', name, { exit: name, reason });
+    }
+  }
+
+  /** Services that are blocked and have no exit that works. */
+  stranded(state: StateView): void {
+    const hosts = [...state.hosts()].filter(({ record }) => record.exit === '').map(({ record }) => record.name);
+    if (hosts.length === 0) this.#board.clear('no-exit', '');
+    else {
+      const services = `${hosts.sort().slice(0, 3).join(', ')}${hosts.length > 3 ? ', …' : ''}`;
+      this.#board.raise('no-exit', '', { count: String(hosts.length), services });
+    }
   }
 
   /** Why an address is not checked, for people; undefined: nothing stands in the way. */

@@ -155,6 +155,11 @@ function hostReason(
   const next = state ?? host.state;
   if (next === 'na' && (first === undefined || want === true)) return host.reason;
   if (first === undefined || next === 'ok') return '';
-  const more = failing.length === 1 ? '' : ` and ${failing.length - 1} more`;
-  return `${first.reason || 'na'} at ${first.address}${more} of ${addresses.size} address${addresses.size === 1 ? '' : 'es'}`;
+  return failingText(first, failing.length, addresses.size);
+}
+
+/** `first`: one of the `failing` ones of `all` addresses. */
+export function failingText(first: AddressRecord, failing: number, all: number): string {
+  const more = failing === 1 ? '' : ` and ${failing - 1} more`;
+  return `${first.reason || 'na'} at ${first.address}${more} of ${all} address${all === 1 ? '' : 'es'}`;
 }

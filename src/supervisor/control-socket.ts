@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { errnoOf, NetstewardError } from '../core/errors.ts';
 import { type EventsTarget, sendEvents } from './events-route.ts';
 import { fileFailure, makeFolder } from './make-folder.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { commandUnknown } from './remote-protocol.ts';
 import type { ReloadRecord, StatusReport } from './status-report.ts';
 
@@ -43,10 +44,11 @@ export async function openControlSocket(path: string, target: ControlTarget): Pr
   try {
     makeFolder(dirname(path), 0o755);
     await removeStale(path);
-    const server = createServer(bounds, (request, response) => {
+    const handle = oneAtATime((request, response) => {
       // A failure of one answer must end with that connection.
       answer(target, request, response).catch((error: unknown) => response.destroy(error as Error));
     });
+    const server = createServer(bounds, handle);
     server.maxConnections = mostConnections;
     await listen(server, path);
     return { close: () => close(server) };

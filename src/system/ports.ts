@@ -50,6 +50,11 @@ export interface AddressSets {
   hold(contents: SetContents): Promise<void>;
   /** What the agent said last of its table: owned, refilled after a flush, … */
   status(): AddressSetsStatus;
+  /**
+   * Listed addresses that packets went to lately, with the seconds since the last one; 4096 at most. Rejects where the sets are not
+   * configured to tell it, or the agent cannot now. Absent: they never can.
+   */
+  used?(): Promise<ReadonlyMap<string, number>>;
   /** What becomes of the sets when this process ends without close(): from now on, and by an agent that starts later. */
   setOnStop(mode: 'keep' | 'flush'): void;
   /** `keep` leaves the kernel as it is, as far as the table's kind allows; `flush` empties the sets. */
@@ -63,6 +68,8 @@ export interface AddressSetsStatus {
   readonly lastError: string | undefined;
   /** How often sets were put back after others had changed them. */
   readonly refills: number;
+  /** Connections that were dropped because their address has changed its route, and why the last ones could not be; absent: none yet. */
+  readonly connections?: { readonly dropped: number; readonly problem?: string };
 }
 
 export interface FileStat {

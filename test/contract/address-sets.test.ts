@@ -1,6 +1,7 @@
 /** The port AddressSets: one suite for the fake, for the client on a fake ruleset, and for real agents on both kinds of home. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { describe, test } from 'node:test';
 import { systemClock } from '../../src/core/clock.ts';
 import { spawnedAgent } from '../../src/system/linux/nft-agent-channel.ts';
@@ -21,6 +22,8 @@ interface Subject {
   /** From now on contents cannot be applied. */
   readonly spoil: () => void;
   readonly mend: () => void;
+  /** Sends a packet to the address, whatever becomes of it; absent: these sets do not tell what is in use. */
+  readonly packet?: (address: string) => Promise<void>;
 }
 
 const four = ['192.0.2.1', '192.0.2.2', '198.51.100.7'];
@@ -82,6 +85,27 @@ function suite(name: string, table: string, start: () => Subject): void {
       await sets.close('flush');
     });
 
+    test('of listed addresses those that packets went to are told, and no others', async () => {
+      const { sets, packet } = start();
+      const listed = new Map([
+        ['listed4', new Set(['192.0.2.1', '192.0.2.2'])],
+        ['listed6', new Set(['2001:db8::1', '2001:db8::2'])],
+      ]);
+      if (packet === undefined) {
+        await sets.hold(contents(['192.0.2.1']));
+        if (sets.used !== undefined) await assert.rejects(sets.used(), Error);
+      } else {
+        await sets.hold(listed);
+        assert.deepEqual(await sets.used?.(), new Map());
+        for (const address of ['192.0.2.2', '192.0.2.3', '2001:db8::1']) await packet(address);
+        const used = await sets.used?.();
+        assert.deepEqual([...(used ?? [])].map(([address]) => address).sort(), ['192.0.2.2', '2001:db8::1']);
+        for (const ago of used?.values() ?? []) assert.ok(ago >= 0 && ago < 60, `${ago} s`);
+      }
+      await sets.close('flush');
+      if (sets.used !== undefined) await assert.rejects(sets.used(), Error);
+    });
+
     test('flush empties; closing again is silent, holding after it is refused', async () => {
       const { sets, elements } = start();
       await sets.hold(contents(four, six));
@@ -104,6 +128,7 @@ const own: AgentConfig = {
   markOwn: true,
   exemptSourcePorts: { from: 61000, to: 64999 },
   exemptUid: undefined,
+  inUse: true,
   never: [],
 };
 const foreign: AgentConfig = {
@@ -141,6 +166,18 @@ if (insideNamespace) {
     });
   const ruleset =
     'table inet filter { set blocked4 { type ipv4_addr; }; set blocked6 { type ipv6_addr; }; chain forward { }; }';
+  execFileSync('ip', ['route', 'replace', 'default', 'dev', 'lo']);
+  execFileSync('ip', ['-6', 'route', 'replace', 'default', 'dev', 'lo']);
+  const packet = (address: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+      socket.once('error', reject);
+      socket.send('x', 9, address, (error) => {
+        socket.close();
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
   const load = (): void => nft(`add table inet filter; delete table inet filter; ${ruleset}`);
   suite('nft-agent, sets of the administrator', 'foreign', () => {
     load();
@@ -158,11 +195,13 @@ if (insideNamespace) {
     return {
       sets: {
         hold: (wanted) => sets.hold(spoilt ? new Map([['elsewhere', new Set(['192.0.2.2'])]]) : wanted),
+        used: () => sets.used?.() ?? Promise.reject(new Error('it cannot tell')),
         status: () => sets.status(),
         setOnStop: (mode) => sets.setOnStop(mode),
         close: (mode) => sets.close(mode),
       },
       elements: (set) => kernelElements(own.name, set),
+      packet,
       spoil: () => {
         spoilt = true;
       },
@@ -177,6 +216,9 @@ if (insideNamespace) {
     return {
       sets,
       elements: (set) => sets.elements(set),
+      packet: async (address) => {
+        sets.packets.set(address, 0);
+      },
       spoil: () => {
         sets.failure = new Error('spoilt');
       },
@@ -199,6 +241,12 @@ if (insideNamespace) {
         log: new MemoryLog(),
       }),
       elements: (set) => ruleset.elements(home, set),
+      packet: async (address) => {
+        const family = address.includes(':') ? 6 : 4;
+        if (ruleset.elements(home, `listed${family}`).includes(address)) {
+          ruleset.packet(home, `seen${family}`, address, 0);
+        }
+      },
       spoil: () => {
         const table = ruleset.tables.get(`inet ${own.name}`);
         if (table !== undefined) table.owner = stranger.portId;

@@ -1,5 +1,6 @@
 /** The HttpProbe port: one suite on the scripted fake and on real sockets. */
 import assert from 'node:assert/strict';
+import { type AddressInfo, createServer } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { systemClock } from '../../src/core/clock.ts';
 import { LinuxHttpProbe } from '../../src/system/linux/http-probe.ts';
@@ -16,6 +17,8 @@ const fake = new FakeHttpProbe();
 fake.set('a.example.test', '127.0.0.1', { kind: 'answer', status: 200, bytes: 5, location: undefined });
 fake.set('r.example.test', '*', { kind: 'answer', status: 302, bytes: 0, location: '/redirect' });
 fake.blocked('a.example.test', '127.0.0.11');
+fake.through('127.0.0.9', 'a.example.test', '*', { kind: 'answer', status: 200, bytes: 5, location: undefined });
+fake.through('192.0.2.77', 'a.example.test', '*', { kind: 'local-failure', detail: 'EADDRNOTAVAIL' });
 fake.set('expired.example.test', '*', {
   kind: 'failure',
   stage: 'tls',
@@ -77,6 +80,13 @@ for (const [name, probe] of Object.entries(probes)) {
       );
     });
 
+    it('come from the own address that was asked for, and cannot be made from another', async () => {
+      const own = await probe.probe({ ...request, source: '127.0.0.9' }, never);
+      assert.equal(own.kind, 'answer');
+      const foreign = await probe.probe({ ...request, source: '192.0.2.77' }, never);
+      assert.equal(foreign.kind, 'local-failure');
+    });
+
     it('tell the stage and the reason of a block on the TLS hello', async () => {
       const outcome = await probe.probe({ ...request, address: '127.0.0.11' }, never);
       assert.ok(outcome.kind === 'failure');
@@ -113,3 +123,25 @@ for (const [name, probe] of Object.entries(probes)) {
     });
   });
 }
+
+it('checks over real sockets are seen from their source address by the server, and from a source port of their own', async () => {
+  const seen: string[] = [];
+  const listener = createServer((socket) => {
+    seen.push(`${socket.remoteAddress} ${(socket.remotePort ?? 0) >= 61_000 && (socket.remotePort ?? 0) <= 61_009}`);
+    socket.resume().end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const { port } = listener.address() as AddressInfo;
+  const probe = new LinuxHttpProbe({
+    clock: systemClock,
+    trust: new TrustStore({ bundles: [] }, systemClock),
+    ports: { http: port, https: port },
+    sourcePorts: { first: 61_000, last: 61_009 },
+  });
+  for (const source of ['127.0.0.9', '127.0.0.10']) {
+    const outcome = await probe.probe({ ...request, scheme: 'http', source }, new AbortController().signal);
+    assert.equal(outcome.kind, 'answer', JSON.stringify(outcome));
+  }
+  assert.deepEqual(seen, ['127.0.0.9 true', '127.0.0.10 true']);
+  await new Promise((resolve) => listener.close(resolve));
+});

@@ -10,6 +10,10 @@ export class FakeAddressSets implements AddressSets {
   closed: 'keep' | 'flush' | undefined;
   onStop: 'keep' | 'flush' | undefined;
   table: AddressSetsStatus['table'] = 'owner';
+  /** By address that a packet went to, seconds since the last one. */
+  readonly packets = new Map<string, number>();
+  /** What became of connections, for status(). */
+  connections: AddressSetsStatus['connections'];
   #current = new Map<string, ReadonlySet<string>>();
 
   async hold(contents: SetContents): Promise<void> {
@@ -25,13 +29,22 @@ export class FakeAddressSets implements AddressSets {
     return [...(this.#current.get(set) ?? [])].sort();
   }
 
+  /** Of listed addresses alone, as the rules of the own table do. */
+  async used(): Promise<ReadonlyMap<string, number>> {
+    if (this.closed !== undefined) throw new Error('the address sets are closed');
+    if (this.failure !== undefined) throw this.failure;
+    const listed = new Set([...this.elements('listed4'), ...this.elements('listed6')]);
+    return new Map([...this.packets].filter(([address]) => listed.has(address)));
+  }
+
   setOnStop(mode: 'keep' | 'flush'): void {
     this.onStop = mode;
   }
 
   status(): AddressSetsStatus {
     const connected = this.closed === undefined && this.failure === undefined;
-    return { connected, table: this.table, lastError: this.failure?.message, refills: 0 };
+    const connections = this.connections === undefined ? {} : { connections: this.connections };
+    return { connected, table: this.table, lastError: this.failure?.message, refills: 0, ...connections };
   }
 
   async close(mode: 'keep' | 'flush'): Promise<void> {

@@ -118,8 +118,23 @@ export class FakeRuleset {
     const set = this.tables.get(keyOf(operation.table))?.sets.get(operation.set);
     if (set === undefined) throw absent();
     const { family, name: table } = operation.table;
-    const elem = set.elements.size === 0 ? {} : { elem: [...set.elements.keys()] };
-    return [{ metainfo: {} }, { set: { family, table, name: operation.set, type: set.type, ...elem } }];
+    const { lifetime, ages = new Map<string, number>() } = set;
+    const keys = [...set.elements.keys()];
+    const elements =
+      lifetime === undefined
+        ? keys
+        : keys.map((val) => ({ elem: { val, expires: Math.ceil(lifetime - (ages.get(val) ?? 0)) } }));
+    const elem = keys.length === 0 ? {} : { elem: elements };
+    const timeout = lifetime === undefined ? {} : { flags: ['timeout'], timeout: lifetime };
+    return [{ metainfo: {} }, { set: { family, table, name: operation.set, type: set.type, ...timeout, ...elem } }];
+  }
+
+  /** A packet has gone there so many seconds ago, and a rule has put it into the set: no notification comes of that. */
+  packet(table: NftTable, name: string, address: string, ago: number): void {
+    const set = this.tables.get(keyOf(table))?.sets.get(name);
+    if (set === undefined) throw absent();
+    set.elements.set(address, { id: undefined, comment: undefined });
+    set.ages?.set(address, ago);
   }
 
   events(): RulesetEvents {

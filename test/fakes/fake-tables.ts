@@ -11,6 +11,9 @@ export interface FakeElement {
 
 export interface FakeSet {
   readonly type: string;
+  /** Of one that packets fill: seconds that an element stays, and how many of them have passed, by key. */
+  readonly lifetime?: number;
+  readonly ages?: Map<string, number>;
   /** By key: a canonical address, or a cgroup's id and what follows it. */
   readonly elements: Map<string, FakeElement>;
 }
@@ -83,7 +86,9 @@ export function perform(transaction: Transaction, operation: NftOperation): void
   } else if ('chain' in operation) performOnChain(transaction, table, operation);
   else if (operation.op === 'add-set') {
     transaction.touched.sets.add(operation.set);
-    if (!table.sets.has(operation.set)) table.sets.set(operation.set, { type: operation.type, elements: new Map() });
+    const { type, filledByPackets: filled } = operation;
+    const packets = filled === undefined ? {} : { lifetime: filled.seconds, ages: new Map<string, number>() };
+    if (!table.sets.has(operation.set)) table.sets.set(operation.set, { type, ...packets, elements: new Map() });
   } else if ('set' in operation) performOnSet(transaction, table, operation);
 }
 

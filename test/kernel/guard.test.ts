@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { serviceAddress } from '../../src/lab/plan.ts';
 import { checkout, mainJs } from '../checkout.ts';
 import { eventually, RoutedLab } from './routed-lab.ts';
 
+const keepingClient = fileURLToPath(new URL('./keeping-client.js', import.meta.url));
 const guarded = '\non_stop = "keep"\nwhile_down = "drop"\n';
 const example = readFileSync(join(checkout, 'netsteward.example.toml'), 'utf8');
 const config = `${example.replace('\non_stop = "keep"\n', guarded)}\n[nbrpc.guard]\ninterfaces = ["lan"]\n`;
@@ -27,9 +29,9 @@ async function guard(verb: 'load' | 'unload' | 'print'): Promise<string> {
 }
 
 /** Without a name server in between: that is behind the router too. */
-async function fetched(service: number): Promise<string> {
+async function fetched(service: number, family: 4 | 6 = 4): Promise<string> {
   const name = service === 0 ? 'tunnelled.example' : 'news.example';
-  const [address = ''] = addresses(service);
+  const address = serviceAddress(family, service, 0);
   const { ok, via } = await routed.lab.curl(name, { address, timeout: 800 });
   return ok ? `${via}` : 'nothing';
 }
@@ -109,6 +111,40 @@ test('netsteward and its agent killed: the LAN is cut off, and nothing goes dire
   await routed.startDaemon();
   await flows();
   assert.equal(await direct(), before);
+});
+
+test('nobody but the own table lifts the drop: not a LAN host, not over IPv6, not a connection that is open already', async () => {
+  const [address = ''] = addresses(1);
+  const open = routed.lab.spawn('lan', [process.execPath, keepingClient, 'news.example', address], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  try {
+    let answers = 0;
+    open.stdout?.on('data', (chunk: Buffer) => {
+      answers += chunk.toString().split('"via":').length - 1;
+    });
+    await eventually('the connection is in use', async () => answers >= 2);
+    assert.deepEqual([await fetched(0, 6), await fetched(1, 6)], ['tunnel', 'direct']);
+    const before = await direct();
+    await routed.endDaemon('SIGKILL');
+    await stands();
+    const known = answers;
+    // A mark is no part of a packet: what a host sets for itself, the router does not see.
+    const marks =
+      'add table inet marks; add chain inet marks out { type route hook output priority 0; }; ' +
+      'add rule inet marks out meta mark set 0xffffffff';
+    assert.equal((await routed.lab.exec('lan', ['nft', marks])).code, 0);
+    await stands();
+    for (const service of [0, 1]) assert.equal(await fetched(service, 6), 'nothing');
+    assert.equal(answers, known, 'a connection that was open is answered');
+    assert.equal(await direct(), before);
+    assert.equal((await routed.lab.exec('lan', ['nft', 'delete', 'table', 'inet', 'marks'])).code, 0);
+    await routed.startDaemon();
+    await flows();
+    await eventually('the open connection goes on', async () => answers > known);
+  } finally {
+    open.kill('SIGKILL');
+  }
 });
 
 test('the agent alone killed, again and again: nothing goes direct, and all flows again', async () => {

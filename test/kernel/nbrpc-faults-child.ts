@@ -40,6 +40,7 @@ function start(clock = systemClock, timers: Record<string, string> = {}) {
     check_lists: ['/a.list'],
     state: `${folder}/state.db`,
     control: { services: [] },
+    schedule: 'original',
     timers: { ...quick, ...timers },
   });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));

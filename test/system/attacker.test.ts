@@ -13,6 +13,7 @@ const node = program.split(' ');
 const config = `[nbrpc]
 check_lists = ["services.list"]
 agent = "${socket}"
+schedule = "original"
 [nbrpc.timers]
 pass = "100ms"
 host_na_state = "0s"

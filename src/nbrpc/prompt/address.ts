@@ -59,10 +59,13 @@ export interface PromptState {
   readonly now: Known;
 }
 
-/** An address that is not known yet. `at`: seconds. */
-export function promptState(place: number, at: number): PromptState {
+/** What another run can go on with. */
+export type SavedPromptState = Pick<PromptState, 'place' | 'now'>;
+
+/** An address that is not known yet, or just by what others have said of it. `at`: seconds. */
+export function promptState(place: number, at: number, verdict: Verdict = 'unknown'): PromptState {
   const now: Known = {
-    verdict: 'unknown',
+    verdict,
     at,
     from: at,
     fresh: true,
@@ -158,7 +161,7 @@ export function verdictOf({ now }: PromptState): Verdict {
 }
 
 /** As a vote for a policy: null as long as it was never decided. */
-export function triOfPrompt({ now }: PromptState): Tri {
+export function triOfPrompt({ now }: SavedPromptState): Tri {
   return now.verdict === 'unknown' ? null : now.verdict === 'works';
 }
 
@@ -166,7 +169,7 @@ export function triOfPrompt({ now }: PromptState): Tri {
  * For a state of another run: `at` is a moment of this run's clock, and what lies between the two runs is void. What was
  * changed so long ago, or works again for so long, keeps its age.
  */
-export function resumed({ place, now }: PromptState, at: number, settings: PromptSettings): PromptState {
+export function resumed({ place, now }: SavedPromptState, at: number, settings: PromptSettings): PromptState {
   const shift = at - now.at;
   const { recovery, activity } = now;
   const moved: Known = {
@@ -182,6 +185,26 @@ export function resumed({ place, now }: PromptState, at: number, settings: Promp
 /** It fails on both routes, and says nothing about either. */
 export function isDownEverywhere({ now }: PromptState): boolean {
   return now.suspicion !== null && isDown(now.suspicion);
+}
+
+/** It has failed more often than chance makes likely, and is asked again within a minute. */
+export function isSuspected({ now }: PromptState, settings: PromptSettings): boolean {
+  return now.suspicion !== null && now.suspicion.tries >= settings.tries;
+}
+
+/** It was asked over the direct route since it is known, or since the last void. */
+export function wasAsked({ now }: PromptState): boolean {
+  return !now.fresh;
+}
+
+/** It works, and nothing speaks against it. */
+export function isWell({ now }: PromptState): boolean {
+  return now.verdict === 'works' && now.suspicion === null;
+}
+
+/** Whether a failure would change nothing: it is blocked, and does not seem to work again. */
+export function failureExpected({ now }: PromptState): boolean {
+  return now.verdict === 'blocked' && now.recovery === null;
 }
 
 /** Seconds from one regular check to the next, between `least` and `most`. */

@@ -48,5 +48,5 @@ export const promptDefaults: PromptSettings = {
   releaseDoubts: 3,
 };
 
-/** For a service that is in use: every address of it at least every two minutes. */
-export const promptInUse: PromptSettings = { ...promptDefaults, most: 120, least: 60, recovering: 120 };
+/** For an address that is in use: at least every two minutes, and what fails is confirmed quicker. */
+export const promptInUse: PromptSettings = { ...promptDefaults, most: 120, least: 60, again: 5, recovering: 120 };

@@ -1,5 +1,6 @@
 /** The status page's HTTP: every request is looked at by guard.ts first, then led to its route; a failure ends with its answer. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { oneAtATime } from '../one-at-a-time.ts';
 import { sendProblem } from './answers.ts';
 import type { Binding } from './config.ts';
 import { isLocal } from './config.ts';
@@ -49,21 +50,23 @@ export const mostConnections = 64;
 const silence = 65_000;
 
 export function makeServer(site: Site, binding: Binding): Server {
-  const server = createServer(bounds, (request, response) => {
+  const handle = oneAtATime((request, response) => {
     answer(site, binding, request, response).catch((error: unknown) => {
       if (response.headersSent) response.destroy();
       else void sendProblem(request, response, 503, problemOf(error)).catch(() => response.destroy());
     });
   });
+  const server = createServer(bounds, handle);
   server.maxConnections = mostConnections;
   server.timeout = silence;
   return server;
 }
 
 async function answer(site: Site, binding: Binding, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { headers, method = '', url = '' } = request;
+  const { headers, headersDistinct, method = '', url = '' } = request;
   const asked: Asked = {
-    host: headers.host,
+    // Two of them are none (RFC 9112 §3.2).
+    host: headersDistinct.host?.length === 1 ? headers.host : undefined,
     origin: headers.origin,
     fetchSite: headers['sec-fetch-site']?.toString(),
     authorization: headers.authorization,

@@ -11,8 +11,8 @@ import { wholePatch } from './patch.ts';
 import type { Asset, PageControl } from './ports.ts';
 import { eventRow, type Present, problemOf } from './present.ts';
 import { Refused, type Route, type Site, wholeNumber } from './server.ts';
-import type { CheckAnswer, Events, Latency, Strips } from './shapes.ts';
-import { noStrips, StripCache } from './strips.ts';
+import type { CheckAnswer, Events, Latency, PageState, Strips } from './shapes.ts';
+import { mostDays, noStrips, StripCache } from './strips.ts';
 
 export interface SiteParts {
   readonly clock: Clock;
@@ -24,7 +24,6 @@ export interface SiteParts {
   readonly token: () => string | undefined;
 }
 
-const mostDays = 31;
 const mostHours = 744;
 const usualEvents = 100;
 const mostEvents = 1000;
@@ -41,7 +40,7 @@ export function makeSite(parts: SiteParts): Site {
   const strips = new StripAnswers(parts);
   const files = new Map([...parts.assets].map(([path, asset]) => [path, assetSender(asset)]));
   const routes = new Map<string, Route>([
-    ['/api/state', { method: 'GET', parameters: [], answer: (request, response) => state(parts, request, response) }],
+    ['/api/state', { method: 'GET', parameters: [], answer: stateRoute(parts) }],
     ['/api/strips', { method: 'GET', parameters: ['days'], answer: (...call) => strips.answer(...call) }],
     [
       '/api/latency',
@@ -72,8 +71,15 @@ function assetSender({ type, bytes }: Asset) {
   };
 }
 
-async function state({ present }: SiteParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  return sendJson(request, response, 200, await present.state());
+/** Packed once for all who ask within the second in which it counts as the present. */
+function stateRoute({ present }: SiteParts): Route['answer'] {
+  const bodies = new WeakMap<PageState, Promise<Body>>();
+  return async (request, response) => {
+    const known = await present.state();
+    const body = bodies.get(known) ?? bodyOf(jsonType, JSON.stringify(known));
+    bodies.set(known, body);
+    return sendBody(request, response, await body, false);
+  };
 }
 
 /** The service is asked for the usual number or for the most: two questions at most go to it at a time, whoever asks for what. */

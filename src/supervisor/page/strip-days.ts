@@ -18,14 +18,30 @@ const stateIndex = new Map(states.map((state, index) => [state, index]));
 /** Flat: minute, state, reason, of one host and one day; empty for a host that nothing was known of. */
 export type Intervals = number[];
 
+/** Hosts of one answer, and of what is kept of a day: the first ones by name. */
+export const mostStrips = 5000;
+/** Services whose standing is known, the ones that changed last: each has two events. */
+const mostStandings = 4 * mostStrips;
+/** Different texts: reasons that never come twice must not fill the memory. */
+const mostReasons = 20_000;
+const tooManyReasons = 'one of too many different reasons to keep';
+/** Days that look alike: hardly any host changes on a day, or all do at the same minute, when netsteward is restarted. */
+const mostAlike = 20_000;
+const longestAlike = 12;
+
 /** The texts of reasons by number: the same few thousands again and again. */
 export class Reasons {
   readonly texts: string[] = [''];
   readonly #numbers = new Map([['', 0]]);
 
+  get full(): boolean {
+    return this.texts.length >= mostReasons;
+  }
+
   numberOf(text: string): number {
     const known = this.#numbers.get(text);
     if (known !== undefined) return known;
+    if (this.full && text !== tooManyReasons) return this.numberOf(tooManyReasons);
     this.texts.push(text);
     this.#numbers.set(text, this.texts.length - 1);
     return this.texts.length - 1;
@@ -43,6 +59,17 @@ export class Standings {
     // The newest last.
     this.#last.delete(key);
     this.#last.set(key, event);
+    if (this.#last.size <= mostStandings) return;
+    for (const oldest of this.#last.keys()) {
+      if (oldest === 'presence') continue;
+      this.#last.delete(oldest);
+      return;
+    }
+  }
+
+  /** How many services it knows. */
+  get hosts(): number {
+    return new Set([...this.#last.values()].map(({ subject }) => subject)).size - (this.#last.has('presence') ? 1 : 0);
   }
 
   /** The oldest first. */
@@ -63,10 +90,26 @@ export function stripsOfDay(
   events: readonly NetstewardEvent[],
   since: number,
   reasons: Reasons,
+  alike: Alike,
 ): ReadonlyMap<string, Intervals> {
   const all = [...before.events(), ...events];
   const found = serviceIntervals(all, { since, until: since + day });
-  return new Map([...found].map(([host, intervals]) => [host, inMinutes(intervals, since, reasons)]));
+  const hosts = found.size <= mostStrips ? [...found.keys()] : [...found.keys()].sort().slice(0, mostStrips);
+  return new Map(hosts.map((host) => [host, alike.one(inMinutes(found.get(host) ?? [], since, reasons))]));
+}
+
+/** One array for all days that look the same: most do, and a month of 10 000 hosts has 300 000 of them. */
+export class Alike {
+  readonly #known = new Map<string, Intervals>();
+
+  /** Whoever gets it leaves it as it is. */
+  one(intervals: Intervals): Intervals {
+    if (intervals.length > longestAlike) return intervals;
+    const key = intervals.join(' ');
+    const known = this.#known.get(key);
+    if (known === undefined && this.#known.size < mostAlike) this.#known.set(key, intervals);
+    return known ?? intervals;
+  }
 }
 
 /** To the minute: of what begins within the same one, the last counts. */

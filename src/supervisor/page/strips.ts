@@ -5,10 +5,12 @@ import { standingCodes } from '../history-strips.ts';
 import type { Ask } from './past.ts';
 import type { Strip, Strips } from './shapes.ts';
 import {
+  Alike,
   append,
   day,
   type Intervals,
   minutesOfDay,
+  mostStrips,
   Reasons,
   Standings,
   states,
@@ -17,14 +19,14 @@ import {
   unknownState,
 } from './strip-days.ts';
 
+/** Of an answer, today too. */
+export const mostDays = 31;
 /** Milliseconds after a day's end until it counts as finished: the history writes once a second. */
 const grace = 60_000;
 /** Events of one day, the newest. 1000 services have far fewer; those of a storm must not fill the memory. */
-const mostEvents = 50_000;
-/** Hosts of one answer. */
-export const mostStrips = 5000;
-/** After so many different texts all is read anew: those of days that are gone would stay for ever. */
-const mostReasons = 100_000;
+const mostEvents = 30_000;
+/** Characters of a reason. */
+const longestReason = 200;
 
 type DayStrips = ReadonlyMap<string, Intervals>;
 
@@ -35,6 +37,7 @@ export class StripCache {
   /** At the end of the days that are kept. */
   #standings = new Standings();
   #reasons = new Reasons();
+  #alike = new Alike();
   /** The newest row that has been looked at. */
   #lastId = 0;
   #version = 0;
@@ -66,27 +69,29 @@ export class StripCache {
   async strips(ask: Ask, now: number, days: number): Promise<Strips> {
     const today = Math.floor(now / day) * day;
     const since = today - (days - 1) * day;
-    if (this.#days.length === 0 || since < this.#first || this.#reasons.texts.length > mostReasons) {
+    // A new day: the texts of the one that goes would stay for ever.
+    const renewed = this.#reasons.full && this.#first + mostDays * day <= today;
+    if (this.#days.length === 0 || since < this.#first || renewed) {
       this.#begin(ask, since);
     }
     let end = this.#first + this.#days.length * day;
     for (; end + day + grace <= now; end += day) {
       const events = eventsOf(ask, end);
-      this.#days.push(stripsOfDay(this.#standings, events, end, this.#reasons));
+      this.#days.push(stripsOfDay(this.#standings, events, end, this.#reasons, this.#alike));
       for (const event of events) this.#standings.take(event);
       await pause();
     }
-    this.#dropBefore(today - 31 * day);
+    this.#dropBefore(today - (mostDays - 1) * day);
     const kept = this.#days.slice(Math.max(0, (since - this.#first) / day));
     const open: DayStrips[] = [];
     const standings = this.#standings.copy();
     for (let at = end; at <= today; at += day) {
       const events = eventsOf(ask, at);
       // In the first minute of a day the one before is open too, whether it was asked for or not.
-      if (at >= since) open.push(stripsOfDay(standings, events, at, this.#reasons));
+      if (at >= since) open.push(stripsOfDay(standings, events, at, this.#reasons, this.#alike));
       for (const event of events) standings.take(event);
     }
-    return answer([...kept, ...open], since, days, this.#reasons);
+    return answer([...kept, ...open], since, days, this.#reasons, standings.hosts);
   }
 
   #begin(ask: Ask, since: number): void {
@@ -103,6 +108,7 @@ export class StripCache {
     this.#days = [];
     this.#standings = new Standings();
     this.#reasons = new Reasons();
+    this.#alike = new Alike();
   }
 
   #dropBefore(time: number): void {
@@ -131,11 +137,11 @@ function eventsOf(ask: Ask, since: number): readonly NetstewardEvent[] {
 const noFields = {};
 
 const dayQuery = `SELECT json_group_array(json_array(at, id, code, subject, reason)) AS rows FROM (
-  SELECT at, id, code, subject, CASE WHEN json_valid(fields) THEN fields ->> 'reason' END AS reason FROM event
+  SELECT at, id, code, subject, substr(CASE WHEN json_valid(fields) THEN fields ->> 'reason' END, 1, ${longestReason}) AS reason FROM event
   WHERE at >= ? AND at < ? AND code IN (${stripCodes.map(() => '?').join(', ')})
   ORDER BY at DESC, id DESC LIMIT ?)`;
 
-function answer(parts: readonly DayStrips[], since: number, days: number, reasons: Reasons): Strips {
+function answer(parts: readonly DayStrips[], since: number, days: number, reasons: Reasons, known: number): Strips {
   const hosts = [...new Set(parts.flatMap((part) => [...part.keys()]))].sort();
   const texts = new Reasons();
   const strips = hosts.slice(0, mostStrips).map((host): Strip => {
@@ -155,7 +161,7 @@ function answer(parts: readonly DayStrips[], since: number, days: number, reason
     states,
     reasons: texts.texts,
     strips,
-    more: Math.max(0, hosts.length - mostStrips),
+    more: Math.max(0, known - strips.length),
     problem: '',
   };
 }

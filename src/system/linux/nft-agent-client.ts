@@ -68,6 +68,10 @@ export class NftAgentClient implements AddressSets {
   #table: AddressSetsStatus['table'];
   #lastError: string | undefined;
   #refills = 0;
+  #connections: AddressSetsStatus['connections'];
+  /** Those who want to know what is in use. */
+  #users: { readonly resolve: (used: ReadonlyMap<string, number>) => void; readonly reject: (error: Error) => void }[] =
+    [];
   #closing = false;
   #disconnected: (() => void) | undefined;
 
@@ -95,7 +99,20 @@ export class NftAgentClient implements AddressSets {
       table: this.#table,
       lastError: this.#lastError,
       refills: this.#refills,
+      ...(this.#connections === undefined ? {} : { connections: this.#connections }),
     };
+  }
+
+  used(): Promise<ReadonlyMap<string, number>> {
+    if (this.#closing)
+      return Promise.reject(new NetstewardError('agent-closed', 'the connection to nft-agent is closed'));
+    const outcome = new Promise<ReadonlyMap<string, number>>((resolve, reject) =>
+      this.#users.push({ resolve, reject }),
+    );
+    const connection = this.#connection;
+    if (connection?.configured === true) this.#askUse(connection);
+    else if (connection === undefined) this.#rejectUsers(new NetstewardError('agent-unavailable', 'nft-agent is gone'));
+    return outcome;
   }
 
   setOnStop(mode: OnStop): void {
@@ -179,7 +196,10 @@ export class NftAgentClient implements AddressSets {
       this.#tellOnStop(connection, this.#onStop);
       return;
     }
-    if (wanted === undefined) return;
+    if (wanted === undefined) {
+      this.#askUse(connection);
+      return;
+    }
     const version = this.#version;
     const deltas =
       connection.acknowledged === undefined
@@ -187,6 +207,7 @@ export class NftAgentClient implements AddressSets {
         : difference(connection.acknowledged, wantedBy(connection.acknowledged, wanted));
     if (deltas !== undefined && deltas.size === 0 && this.#lastError === undefined) {
       this.#resolveUpTo(version);
+      this.#askUse(connection);
       return;
     }
     const sets = new Map([...wanted].map(([set, addresses]) => [set, [...addresses]]));
@@ -206,8 +227,27 @@ export class NftAgentClient implements AddressSets {
           this.#rejectUpTo(version, error);
         }
         if (this.#waiters.length > 0 || connection.onStop !== this.#onStop) this.#pump();
+        else this.#askUse(connection);
       },
     );
+  }
+
+  /** After all that changes sets: a new agent knows no sets before it has filled them. */
+  #askUse(connection: Connection): void {
+    if (connection.waiting !== undefined || this.#users.length === 0) return;
+    this.#request(
+      connection,
+      (id) => ({ type: 'used', id }),
+      (reply) => {
+        if (reply.ok) for (const user of this.#users.splice(0)) user.resolve(new Map(reply.used));
+        else this.#rejectUsers(errorOf(reply));
+        if (this.#waiters.length > 0 || connection.onStop !== this.#onStop) this.#pump();
+      },
+    );
+  }
+
+  #rejectUsers(error: Error): void {
+    for (const user of this.#users.splice(0)) user.reject(error);
   }
 
   #tellOnStop(connection: Connection, mode: OnStop): void {
@@ -277,6 +317,18 @@ export class NftAgentClient implements AddressSets {
         log.info('nft-recovered');
         this.#setError(undefined);
         break;
+      case 'connections': {
+        const { addresses } = event;
+        const before = this.#connections?.dropped ?? 0;
+        if ('problem' in event) {
+          log.warn('connections-not-dropped', { addresses, reason: event.problem });
+          this.#connections = { dropped: before, problem: event.problem };
+        } else {
+          if (event.dropped > 0) log.info('connections-dropped', { addresses, connections: event.dropped });
+          this.#connections = { dropped: before + event.dropped };
+        }
+        break;
+      }
     }
     this.#options.onStatus?.();
   }
@@ -314,6 +366,7 @@ export class NftAgentClient implements AddressSets {
   }
 
   #rejectAll(error: Error): void {
+    this.#rejectUsers(error);
     this.#rejectUpTo(Number.POSITIVE_INFINITY, error);
   }
 

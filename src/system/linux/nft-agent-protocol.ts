@@ -35,6 +35,10 @@ export interface OwnTableConfig {
   readonly exits?: readonly OwnExit[] | undefined;
   /** The sets drop4 and drop6, whose addresses are dropped. */
   readonly drops?: boolean | undefined;
+  /** The sets listed4 and listed6, to be filled, and rules that note which of their addresses packets go to. */
+  readonly inUse?: boolean | undefined;
+  /** Connections to an address are dropped when it has come into a set of a route, or left one. */
+  readonly dropConnections?: boolean | undefined;
   /** Addresses that never enter a set (resolvers). */
   readonly never: readonly string[];
 }
@@ -49,6 +53,10 @@ export interface ForeignSetsConfig {
   readonly family: NftFamily;
   readonly table: string;
   readonly sets: readonly { readonly name: string; readonly type: AddressType }[];
+  /** Sets that the administrator's own rules note packets in: they are read, never changed. */
+  readonly seen?: readonly string[] | undefined;
+  /** Those of `sets` that mean a route: connections to an address are dropped when it has come into one, or left it. */
+  readonly dropConnections?: readonly string[] | undefined;
 }
 
 export type AgentConfig = OwnTableConfig | ForeignSetsConfig;
@@ -67,6 +75,8 @@ export type AgentRequest =
   | { readonly type: 'update'; readonly id: number; readonly sets: ReadonlyMap<string, SetDelta> }
   /** Whether this configuration would be taken, and by which version: changes nothing. */
   | { readonly type: 'look'; readonly id: number; readonly config: AgentConfig }
+  /** Which addresses packets went to lately, as the sets of the configuration tell. */
+  | { readonly type: 'used'; readonly id: number }
   /** From now on instead of configure's `onStop`. */
   | { readonly type: 'on-stop'; readonly id: number; readonly mode: OnStop }
   /** The agent leaves the kernel as `mode` says, replies, and exits. */
@@ -82,11 +92,20 @@ export type AgentEvent =
   /** The kernel does not hold what was asked; the agent goes on trying. */
   | { readonly event: 'problem'; readonly code: string; readonly message: string; readonly remedy?: string }
   /** The kernel holds what was asked again. */
-  | { readonly event: 'recovered' };
+  | { readonly event: 'recovered' }
+  /** So many addresses have changed their route, and so many connections to them were dropped; or why they were not. */
+  | { readonly event: 'connections'; readonly addresses: number; readonly dropped: number }
+  | { readonly event: 'connections'; readonly addresses: number; readonly problem: string };
 
 export type AgentMessage =
-  /** `version`: of the agent, to a `look`. */
-  | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly version?: string }
+  /** `version`: of the agent, to a `look`. `used`: addresses with the seconds since their last packet, to a `used`. */
+  | {
+      readonly type: 'reply';
+      readonly id: number;
+      readonly ok: true;
+      readonly version?: string;
+      readonly used?: readonly Used[];
+    }
   | {
       readonly type: 'reply';
       readonly id: number;
@@ -96,6 +115,8 @@ export type AgentMessage =
       readonly remedy?: string;
     }
   | ({ readonly type: 'event' } & AgentEvent);
+
+export type Used = readonly [address: string, ago: number];
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -170,7 +191,7 @@ function delta(value: unknown, what: string): SetDelta {
 function agentConfig(value: unknown): AgentConfig {
   const found = object(value, 'config');
   if (word(found.kind, 'config.kind', ['own', 'foreign']) === 'own') return ownTable(found);
-  exactly(found, 'config', ['kind', 'family', 'table', 'sets']);
+  exactly(found, 'config', ['kind', 'family', 'table', 'sets', 'seen', 'dropConnections']);
   const sets = list(found.sets, 'config.sets', mostSets).map((entry) => {
     const set = object(entry, 'config.sets');
     exactly(set, 'config.sets', ['name', 'type']);
@@ -182,12 +203,25 @@ function agentConfig(value: unknown): AgentConfig {
     family: word(found.family, 'config.family', nftFamilies),
     table: name(found.table, 'config.table'),
     sets,
+    ...(found.seen === undefined ? {} : { seen: seenSets(found.seen) }),
+    ...(found.dropConnections === undefined ? {} : { dropConnections: routeSets(found.dropConnections, sets) }),
   };
 }
 
-const ownKeys = 'kind name mark mask markForwarded markOwn exemptSourcePorts exemptUid guard exits drops never'.split(
-  ' ',
-);
+function seenSets(value: unknown): readonly string[] {
+  return list(value, 'config.seen', mostSets).map((set) => name(set, 'config.seen'));
+}
+
+function routeSets(value: unknown, sets: ForeignSetsConfig['sets']): readonly string[] {
+  return list(value, 'config.dropConnections', mostSets).map((set) => {
+    if (!sets.some((known) => known.name === set)) throw bad('config.dropConnections names what is not in config.sets');
+    return set as string;
+  });
+}
+
+const ownKeys = 'kind name mark mask markForwarded markOwn exemptSourcePorts exemptUid guard exits drops never'
+  .split(' ')
+  .concat('inUse', 'dropConnections');
 
 function ownTable(found: Json): OwnTableConfig {
   exactly(found, 'config', ownKeys);
@@ -210,6 +244,10 @@ function ownTable(found: Json): OwnTableConfig {
     guard: found.guard === undefined ? undefined : guardSpec(found.guard, mask),
     exits: found.exits === undefined ? undefined : ownExits(found.exits, mask),
     drops: found.drops === undefined ? undefined : flag(found.drops, 'config.drops'),
+    ...(found.inUse === undefined ? {} : { inUse: flag(found.inUse, 'config.inUse') }),
+    ...(found.dropConnections === undefined
+      ? {}
+      : { dropConnections: flag(found.dropConnections, 'config.dropConnections') }),
     never: addresses(found.never, 'config.never'),
   };
 }
@@ -246,7 +284,7 @@ function ownExits(value: unknown, mask: number): readonly OwnExit[] {
 export function parseRequest(line: string): AgentRequest {
   const message = object(parseJson(line), 'a request');
   const id = whole(message.id, 'id', Number.MAX_SAFE_INTEGER);
-  const type = word(message.type, 'type', ['configure', 'look', 'replace', 'update', 'on-stop', 'stop']);
+  const type = word(message.type, 'type', ['configure', 'look', 'replace', 'update', 'used', 'on-stop', 'stop']);
   switch (type) {
     case 'configure': {
       exactly(message, type, ['type', 'id', 'config', 'onStop']);
@@ -262,6 +300,9 @@ export function parseRequest(line: string): AgentRequest {
     case 'update':
       exactly(message, type, ['type', 'id', 'sets']);
       return { type, id, sets: bySet(message.sets, delta) };
+    case 'used':
+      exactly(message, type, ['type', 'id']);
+      return { type, id };
     case 'on-stop':
     case 'stop':
       exactly(message, type, ['type', 'id', 'mode']);
@@ -286,11 +327,12 @@ export function parseAgentMessage(line: string): AgentMessage {
   if (word(message.type, 'type', ['reply', 'event']) === 'reply') {
     const id = whole(message.id, 'id', Number.MAX_SAFE_INTEGER);
     const version = message.version === undefined ? {} : { version: text(message.version, 'version') };
-    if (flag(message.ok, 'ok')) return { type: 'reply', id, ok: true, ...version };
+    const used = message.used === undefined ? {} : { used: usedAddresses(message.used) };
+    if (flag(message.ok, 'ok')) return { type: 'reply', id, ok: true, ...version, ...used };
     const code = text(message.code, 'code');
     return { type: 'reply', id, ok: false, code, message: text(message.message, 'message'), ...remedy };
   }
-  const event = word(message.event, 'event', ['table', 'refilled', 'problem', 'recovered']);
+  const event = word(message.event, 'event', ['table', 'refilled', 'problem', 'recovered', 'connections']);
   switch (event) {
     case 'table': {
       const table = word(message.table, 'table', ['owner', 'owner-persist', 'plain', 'foreign']);
@@ -305,7 +347,27 @@ export function parseAgentMessage(line: string): AgentMessage {
     }
     case 'recovered':
       return { type: 'event', event };
+    case 'connections': {
+      const count = whole(message.addresses, 'addresses', Number.MAX_SAFE_INTEGER);
+      if (message.problem !== undefined) {
+        return { type: 'event', event, addresses: count, problem: text(message.problem, 'problem') };
+      }
+      const dropped = whole(message.dropped, 'dropped', Number.MAX_SAFE_INTEGER);
+      return { type: 'event', event, addresses: count, dropped };
+    }
   }
+}
+
+/** As many as an agent tells of at most (nft-seen-sets.ts). */
+const mostUsed = 4096;
+
+function usedAddresses(value: unknown): readonly Used[] {
+  return list(value, 'used', mostUsed).map((entry) => {
+    const [address, ago] = list(entry, 'used', 2);
+    const [found = ''] = addresses([address], 'used');
+    if (typeof ago !== 'number' || !(ago >= 0)) throw bad('used must have seconds with each address');
+    return [found, ago];
+  });
 }
 
 /** One line, with its end. */

@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../../core/clock.ts';
 import { describeError, NetstewardError } from '../../core/errors.ts';
 import type { Nft, RulesetEvents } from '../ports.ts';
 import { tooCostly } from './nft-agent-gate.ts';
+import { AgentParts } from './nft-agent-parts.ts';
 import {
   type AgentConfig,
   type AgentEvent,
@@ -19,13 +20,12 @@ import {
   parseRequest,
   requestIdOf,
   requestLine,
+  type Used,
 } from './nft-agent-protocol.ts';
 import { listen, removeStale } from './nft-agent-socket.ts';
-import { ForeignSets } from './nft-foreign-sets.ts';
-import { GuardKeeper } from './nft-guard-keeper.ts';
 import { BoundedLines } from './nft-lines.ts';
-import { OwnTable } from './nft-own-table.ts';
-import { SetKeeper } from './nft-set-keeper.ts';
+import type { SetKeeper } from './nft-set-keeper.ts';
+import type { ConnectionDropper } from './tracked-connections.ts';
 
 export interface AgentServerOptions {
   /** Absolute; its group may connect (0660). */
@@ -37,6 +37,8 @@ export interface AgentServerOptions {
   readonly nft: Nft;
   readonly events: RulesetEvents;
   readonly say: (level: 'info' | 'warning', text: string) => void;
+  /** Of connections that the kernel tracks; the kernel's own by default. */
+  readonly openConnections?: () => Promise<ConnectionDropper>;
 }
 
 /** Milliseconds for a connection's first request, and for the rest of a line that has begun. */
@@ -54,8 +56,7 @@ export async function serveAgent(options: AgentServerOptions): Promise<{ close(m
 
 class AgentServer {
   readonly #options: AgentServerOptions;
-  readonly #keeper: SetKeeper;
-  readonly #guard: GuardKeeper | undefined;
+  readonly #parts: AgentParts;
   /** What a client's configuration has to be. */
   readonly #wanted: string;
   readonly #open = new Set<Session>();
@@ -68,19 +69,14 @@ class AgentServer {
 
   constructor(options: AgentServerOptions) {
     this.#options = options;
-    const { config, nft, events, clock } = options;
+    const { config, nft, events, clock, openConnections } = options;
     this.#wanted = comparable(config);
-    this.#keeper = new SetKeeper({
-      home: config.kind === 'own' ? new OwnTable(nft, config) : new ForeignSets(nft, config),
-      nft,
-      events,
-      clock,
-      never: new Set(config.kind === 'own' ? config.never : []),
-      tell: (event) => this.#tell(event),
-    });
-    const problem = (code: string, message: string): void => this.#tell({ event: 'problem', code, message });
-    const spec = config.kind === 'own' ? config.guard : undefined;
-    this.#guard = spec === undefined ? undefined : new GuardKeeper({ spec, nft, events, clock, problem });
+    const tell = (event: AgentEvent): void => this.#tell(event);
+    this.#parts = new AgentParts({ config, nft, events, clock, tell, openConnections });
+  }
+
+  get #keeper(): SetKeeper {
+    return this.#parts.keeper;
   }
 
   async open(): Promise<void> {
@@ -104,7 +100,7 @@ class AgentServer {
     this.#current = undefined;
     for (const session of this.#open) session.drop();
     await closed;
-    await this.#guard?.close();
+    await this.#parts.close();
     await this.#keeper.close(mode);
   }
 
@@ -138,6 +134,8 @@ class AgentServer {
       case 'update':
         await this.#keeper.update(request.sets);
         return undefined;
+      case 'used':
+        return { used: await this.#parts.used() };
       case 'on-stop':
         session.onStop = request.mode;
         return undefined;
@@ -177,6 +175,9 @@ class AgentServer {
   #tell(event: AgentEvent): void {
     if (event.event === 'table') this.#table = event;
     if (event.event === 'problem') this.#options.say('warning', event.message);
+    if (event.event === 'connections' && 'problem' in event) {
+      this.#options.say('warning', `connections were not dropped: ${event.problem}`);
+    }
     this.#current?.send({ type: 'event', ...event });
   }
 }
@@ -189,7 +190,7 @@ function comparable(config: AgentConfig): string {
 }
 
 /** For its reply. */
-type Told = { readonly version?: string } | undefined;
+type Told = { readonly version?: string; readonly used?: readonly Used[] } | undefined;
 /** Rejects with what the client is to be told. */
 type Serve = (request: AgentRequest) => Promise<Told>;
 

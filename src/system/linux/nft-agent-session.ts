@@ -4,8 +4,10 @@ import type { Clock } from '../../core/clock.ts';
 import { describeError, NetstewardError } from '../../core/errors.ts';
 import { type ExitCode, exitCodes } from '../../core/exit-codes.ts';
 import type { Nft, RulesetEvents } from '../ports.ts';
+import { AgentParts } from './nft-agent-parts.ts';
 import {
   type AgentConfig,
+  type AgentEvent,
   type AgentMessage,
   type AgentRequest,
   longestMessage,
@@ -13,13 +15,11 @@ import {
   type OnStop,
   parseRequest,
   requestIdOf,
+  type Used,
 } from './nft-agent-protocol.ts';
-import { ForeignSets } from './nft-foreign-sets.ts';
-import { GuardKeeper } from './nft-guard-keeper.ts';
 import { BoundedLines } from './nft-lines.ts';
-import { OwnTable } from './nft-own-table.ts';
-import type { SetHome } from './nft-set-home.ts';
-import { SetKeeper } from './nft-set-keeper.ts';
+import type { SetKeeper } from './nft-set-keeper.ts';
+import type { ConnectionDropper } from './tracked-connections.ts';
 
 export interface AgentSessionOptions {
   readonly input: Readable;
@@ -27,12 +27,13 @@ export interface AgentSessionOptions {
   readonly clock: Clock;
   readonly openNft: () => Promise<Nft>;
   readonly openEvents: () => Promise<RulesetEvents>;
+  /** Of connections that the kernel tracks; the kernel's own by default. */
+  readonly openConnections?: () => Promise<ConnectionDropper>;
 }
 
 interface Configured {
   readonly nft: Nft;
-  readonly keeper: SetKeeper;
-  readonly guard: GuardKeeper | undefined;
+  readonly parts: AgentParts;
   readonly onStop: OnStop;
 }
 
@@ -78,8 +79,7 @@ class AgentSession {
     try {
       const request = parseRequest(line);
       id = request.id;
-      await this.#serve(request);
-      this.#send({ type: 'reply', id, ok: true });
+      this.#send({ type: 'reply', id, ok: true, ...(await this.#serve(request)) });
     } catch (error) {
       this.#refuse(id === 0 ? requestIdOf(line) : id, error);
     }
@@ -100,22 +100,29 @@ class AgentSession {
     }
   }
 
-  async #serve(request: AgentRequest): Promise<void> {
+  /** What its reply tells beyond that. */
+  async #serve(request: AgentRequest): Promise<{ readonly used: readonly Used[] } | undefined> {
     switch (request.type) {
       case 'configure':
-        return this.#configure(request.config, request.onStop);
+        await this.#configure(request.config, request.onStop);
+        return undefined;
       case 'look':
         throw new NetstewardError('agent-message-invalid', 'nobody but its supervisor can look at this nft-agent');
       case 'replace':
-        return this.#keeper().replace(request.sets);
+        await this.#keeper().replace(request.sets);
+        return undefined;
       case 'update':
-        return this.#keeper().update(request.sets);
+        await this.#keeper().update(request.sets);
+        return undefined;
+      case 'used':
+        return { used: await this.#known().parts.used() };
       case 'on-stop':
         this.#configured = { ...this.#known(), onStop: request.mode };
-        return;
+        return undefined;
       case 'stop':
         await this.#end(request.mode);
         this.#stopped = true;
+        return undefined;
     }
   }
 
@@ -124,21 +131,14 @@ class AgentSession {
       throw new NetstewardError('already-configured', 'nft-agent is configured already');
     const nft = await this.#options.openNft();
     try {
-      const home: SetHome = config.kind === 'own' ? new OwnTable(nft, config) : new ForeignSets(nft, config);
-      const events = await this.#options.openEvents();
-      const keeper = new SetKeeper({
-        home,
+      const { clock, openEvents, openConnections } = this.#options;
+      const events = await openEvents();
+      const tell = (event: AgentEvent): void => this.#send({ type: 'event', ...event });
+      this.#configured = {
         nft,
-        events,
-        clock: this.#options.clock,
-        never: new Set(config.kind === 'own' ? config.never : []),
-        tell: (event) => this.#send({ type: 'event', ...event }),
-      });
-      const { clock } = this.#options;
-      const problem = (code: string, message: string): void => this.tellProblem(code, message);
-      const spec = config.kind === 'own' ? config.guard : undefined;
-      const guard = spec === undefined ? undefined : new GuardKeeper({ spec, nft, events, clock, problem });
-      this.#configured = { nft, keeper, guard, onStop };
+        parts: new AgentParts({ config, nft, events, clock, tell, openConnections }),
+        onStop,
+      };
     } catch (error) {
       await nft.close();
       throw error;
@@ -146,7 +146,7 @@ class AgentSession {
   }
 
   #keeper(): SetKeeper {
-    return this.#known().keeper;
+    return this.#known().parts.keeper;
   }
 
   #known(): Configured {
@@ -159,8 +159,8 @@ class AgentSession {
     this.#configured = undefined;
     if (configured === undefined) return;
     try {
-      await configured.guard?.close();
-      await configured.keeper.close(mode);
+      await configured.parts.close();
+      await configured.parts.keeper.close(mode);
     } finally {
       await configured.nft.close();
     }

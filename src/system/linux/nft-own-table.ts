@@ -1,5 +1,6 @@
 /** A table of our own: sets of addresses, and chains that mark packets to them. Owned where nft and kernel know how. */
 import { guardOperations } from '../guard-table.ts';
+import { inUseRules, inUseSets, listedSets } from '../in-use-table.ts';
 import { refusalOf } from '../nft-error.ts';
 import type { NftOperation, NftTable, RuleAction, RuleMatch, TableFlag } from '../nft-script.ts';
 import { nftScript } from '../nft-script.ts';
@@ -46,6 +47,11 @@ function droppedSets({ drops }: OwnTableConfig): readonly SetSpec[] {
   return drops === true ? dropSets : [];
 }
 
+/** Sets that say which way an address goes. */
+export function routeSetsOf(config: OwnTableConfig): readonly string[] {
+  return [...markedSets(config), ...droppedSets(config)].map(({ name }) => name);
+}
+
 const own: OwnNames = {
   chain: (name) => name === 'prerouting' || name === 'output',
   set: isOwnSet,
@@ -66,7 +72,11 @@ export class OwnTable implements SetHome {
     this.#nft = nft;
     this.#config = config;
     this.table = { family: 'inet', name: config.name };
-    this.sets = [...markedSets(config).map(({ name, type }) => ({ name, type })), ...droppedSets(config)];
+    this.sets = [
+      ...markedSets(config).map(({ name, type }) => ({ name, type })),
+      ...droppedSets(config),
+      ...(config.inUse === true ? listedSets : []),
+    ];
   }
 
   get kind(): TableKind | undefined {
@@ -148,13 +158,15 @@ export function ownTableOperations(config: OwnTableConfig, flags: readonly Table
     marked.map(({ name, type, mark }) =>
       rule(chain, [{ kind: 'daddr-in-set', type, set: name }], { kind: 'mark', mark, mask: config.mask }),
     );
+  const notes = (chain: string): readonly NftOperation[] => (config.inUse === true ? inUseRules(table, chain) : []);
   const operations: NftOperation[] = [
     { op: 'add-table', table, flags },
     ...[...marked, ...dropped].map(({ name, type }): NftOperation => ({ op: 'add-set', table, set: name, type })),
+    ...(config.inUse === true ? inUseSets(table) : []),
   ];
   if (config.markForwarded || dropped.length > 0) {
     operations.push({ op: 'add-chain', table, chain: 'prerouting', type: 'filter', hook: 'prerouting' });
-    operations.push(...drops('prerouting'));
+    operations.push(...notes('prerouting'), ...drops('prerouting'));
   }
   if (config.markForwarded) {
     operations.push(...marks('prerouting'));
@@ -179,7 +191,7 @@ export function ownTableOperations(config: OwnTableConfig, flags: readonly Table
     if (config.exemptUid !== undefined) {
       operations.push(rule('output', [{ kind: 'skuid', uid: config.exemptUid }], { kind: 'return' }));
     }
-    operations.push(...drops('output'));
+    operations.push(...notes('output'), ...drops('output'));
     if (config.markOwn) operations.push(...marks('output'));
   }
   return operations;

@@ -12,7 +12,9 @@ import {
 } from './conntrack-messages.ts';
 import { NetlinkRequests } from './netlink-requests.ts';
 
+// asm-generic/errno-base.h
 const ENOENT = 2;
+const EINVAL = 22;
 /** Up to so many IPv4 addresses are asked for one by one: the kernel looks through its whole table for each, without a pause. */
 const mostFilters = 4;
 /** Datagrams of 32 kB that are read before others have a turn. */
@@ -120,5 +122,7 @@ function othersTurn(): Promise<void> {
 }
 
 function failed(what: string, errno: number): NetstewardError {
-  return new NetstewardError('connections-not-dropped', `tracked connections ${what} (errno ${errno})`);
+  // The kernel knows no such questions before the module is there; it loads it by itself where it may (net/netfilter/nfnetlink.c).
+  const remedy = errno === EINVAL ? { remedy: 'Load the kernel module nf_conntrack_netlink.' } : {};
+  return new NetstewardError('connections-not-dropped', `tracked connections ${what} (errno ${errno})`, remedy);
 }

@@ -154,7 +154,7 @@ test('a wrong option is a mistake of the command line, and is explained', async 
   for (const [args, message] of [
     [['--since', '2026-13-01'], /must be a duration such as 2d, or a time/],
     [['--since', 'yesterday'], /must be a duration such as 2d, or a time/],
-    [['--module', 'nbrcp'], /There are netsteward, nbrpc, cgroup-nft, dyndns, dnstest\./],
+    [['--module', 'nbrcp'], /There are netsteward, nbrpc, cgroup-nft, dyndns, dnstest, page\./],
     [['--limit', '0'], /whole number from 1/],
   ] as const) {
     const { code, stderr } = await netsteward('events', ...args);

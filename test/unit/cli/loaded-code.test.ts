@@ -85,6 +85,7 @@ test('help of every command loads commander, and nothing native, no other packag
       'events',
       'watch',
       'metrics',
+      'page',
       'dnstest',
       'completion',
     ].map((name) => [name, '--help']),

@@ -15,6 +15,8 @@ test('a flip reads as a sentence: who, from where to where, why, which addresses
     pretty({ ...flip, addresses: ['1.2.3.4', '2001:db8::1'] }),
     'info  nbrpc: a.example: direct → tunnel (timeout): 1.2.3.4, 2001:db8::1',
   );
+  const over = { ...flip, from: 'tunnel', exit: 'wg1', reason: 'through exit wg0: timeout', addresses: ['1.2.3.4'] };
+  assert.match(pretty(over), /a\.example: tunnel → tunnel wg1 \(through exit wg0: timeout\): 1\.2\.3\.4$/);
   assert.match(pretty({ ...flip, addresses: ['1', '2', '3', '4', '5', '6'] }), /: 1, 2, 3, 4 and 2 more$/);
 });
 

@@ -34,6 +34,7 @@ const host = (name: string, rerouted: boolean): HostStatus => ({
   addresses: [],
   moreAddresses: 0,
   rerouted,
+  exit: null,
 });
 
 const nbrpc = {
@@ -46,6 +47,7 @@ const nbrpc = {
   blocked: 7,
   lastPass: 1_700_000_000_000,
   nextPass: null,
+  exits: [{ name: 'wg0', works: true, reason: '', latency: 250, hosts: 1, addresses: 7 }],
   firstPass: null,
 };
 
@@ -114,6 +116,7 @@ const details: Readonly<Record<ModuleName, unknown>> = {
   'cgroup-nft': units,
   dyndns: names,
   dnstest: resolvers,
+  page: undefined,
 };
 
 /** Of a service with all modules, one of which has just crashed, and with a reload behind it. */
@@ -172,6 +175,9 @@ test('nbrpc: services by standing, those in the tunnel by name, and no time for 
   const values = valuesOf(serviceMetrics(nbrpc));
   assert.equal(values['netsteward_nbrpc_services rerouted'], 2);
   assert.equal(values['netsteward_nbrpc_service_states na'], 2);
+  assert.equal(values['netsteward_nbrpc_exit_up wg0'], 1);
+  assert.equal(values['netsteward_nbrpc_exit_addresses wg0'], 7);
+  assert.equal(values['netsteward_nbrpc_exit_check_seconds wg0'], 0.25);
   assert.equal(values['netsteward_nbrpc_service_rerouted video.example'], 1);
   assert.ok(!('netsteward_nbrpc_service_rerouted news.example' in values));
   assert.equal(values.netsteward_nbrpc_rerouted_addresses, 7);

@@ -33,6 +33,7 @@ const host = (name: string, changes: Partial<HostStatus> = {}): HostStatus => ({
   addresses: [address('192.0.2.1')],
   moreAddresses: 0,
   rerouted: changes.standing === 'rerouted',
+  exit: null,
   ...changes,
 });
 
@@ -57,6 +58,7 @@ const detail = (hosts: readonly HostStatus[], changes: Partial<RunningDetail> = 
   blocked: hosts.flatMap((each) => each.addresses).filter((each) => each.rerouted).length,
   lastPass: now - 60_000,
   nextPass: now + 180_000,
+  exits: [],
   firstPass: null,
   sets: { connected: true, table: 'owner', lastError: undefined, refills: 0 },
   ...changes,
@@ -78,6 +80,22 @@ test('where nothing is wrong it is two lines', () => {
     'own table (flag owner): 0 addresses go around; next look in 3m',
     'everything goes direct',
   ]);
+});
+
+test('several exits have a line each, and a service names the one that it takes', () => {
+  const exits = [
+    { name: 'wg0', works: true, reason: '', latency: 48.4, hosts: 1, addresses: 3 },
+    { name: 'wg1', works: false, reason: 'control.example: timeout on connect', latency: null, hosts: 0, addresses: 0 },
+  ];
+  const stuck = host('stuck.example', { state: 'na', standing: 'failing', exit: '', reason: 'na at 192.0.2.9' });
+  const lines = renderNbrpc(detail([{ ...blocked, exit: 'wg0' }, stuck], { exits }), now);
+  assert.deepEqual(lines.slice(1, 5), [
+    'exit wg0: 1 service, 3 addresses, 48 ms',
+    'exit wg1 does not work: control.example: timeout on connect',
+    'goes around:',
+    '  video.example (af-all, through wg0) for 2h: na=1/2',
+  ]);
+  assert.ok(lines.includes('  stuck.example (af-all, no exit works) for 2h: na at 192.0.2.9'), lines.join('\n'));
 });
 
 test('before the first pass, and without a table, it says so', () => {

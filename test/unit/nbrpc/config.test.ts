@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseNbrpc, passSettings, sinkOf, timersOf } from '../../../src/nbrpc/config.ts';
+import { exitsOf, whenNoExitOf } from '../../../src/nbrpc/exit-config.ts';
 import { contractTimers } from '../../../src/nbrpc/settings.ts';
 
 const least = { check_lists: ['/etc/a.list'] };
@@ -105,6 +106,84 @@ describe('the [nbrpc] table', () => {
     ]);
     assert.deepEqual(problems({ sets: {} }), ['sets: must name at least one of blocked4, blocked6, direct4, direct6']);
     assert.deepEqual(problems({ sets: { blocked4: 'x', direct4: 'x' } }), ['sets: must name each set only once']);
+  });
+
+  it('has one way around without a name, or several exits with what is filled for each', () => {
+    assert.deepEqual([parsed({}).schedule, parsed({}).exit, parsed({}).when_no_exit], ['prompt', [], 'direct']);
+    const [first, second] = [
+      { name: 'wg0', source: ['10.9.0.2', 'FD00::2'] },
+      { name: 'wg1', source: ['10.9.1.2'], mark: 0x20000 },
+    ];
+    const own = parsed({ table: { mask: 0x30000 }, exit: [first, second] });
+    assert.deepEqual(exitsOf(own), [
+      { name: 'wg0', source: { 4: '10.9.0.2', 6: 'fd00::2' } },
+      { name: 'wg1', source: { 4: '10.9.1.2' } },
+    ]);
+    assert.deepEqual(
+      sinkOf(own).exits?.map(({ name, mark }) => [name, mark]),
+      [
+        ['wg0', 0x10000],
+        ['wg1', 0x20000],
+      ],
+    );
+    assert.equal(sinkOf(own).drops, undefined);
+    const service = [{ host: 'a.example', when_no_exit: 'drop', priority: 5n }];
+    const dropping = parsed({ table: { mask: 0x30000 }, exit: [first, second], service });
+    assert.equal(sinkOf(dropping).drops, true);
+    assert.deepEqual(['a.example', 'b.example'].map(whenNoExitOf(dropping)), ['drop', 'direct']);
+    const sets = parsed({
+      sets: { blocked4: 'b', direct4: 'd' },
+      exit: [first, { name: 'wg1', source: ['10.9.1.2'], blocked4: 'c' }],
+    });
+    assert.deepEqual(
+      sinkOf(sets).exits?.map(({ sets: { blocked4 } }) => blocked4),
+      ['b', 'c'],
+    );
+  });
+
+  it('tells what exits have against each other, and against the table or the sets', () => {
+    const exit = (name: string, source: string, more: object = {}) => ({ name, source: [source], ...more });
+    assert.deepEqual(
+      problems({
+        table: { mask: 0x30000 },
+        exit: [
+          exit('a', '10.9.0.2', { blocked4: 'x' }),
+          exit('a', '10.9.0.2', { mark: 0x10000 }),
+          exit('c', '10.9.2.2'),
+          exit('d', '10.9.3.2', { mark: 0x40000 }),
+        ],
+        service: [{ host: 'x.example' }, { host: 'x.example' }],
+      }),
+      [
+        'exit.1.name: is the name of an exit above too',
+        'exit.1.source: has an address of an exit above too',
+        'exit.0.blocked4: needs [nbrpc.sets]; in the own table an exit has a mark',
+        'exit.2.mark: is missing: each exit but the first needs a mark of its own',
+        'exit.3.mark: has bits outside of nbrpc.table.mask, which is 0x30000: widen that mask',
+        'exit.1.mark: is the mark of an exit above too',
+        'service.1.host: has a table above already',
+      ],
+    );
+    assert.deepEqual(
+      problems({
+        sets: { blocked4: 'b', direct4: 'd' },
+        when_no_exit: 'drop',
+        exit: [exit('a', '10.9.0.2'), exit('b', '10.9.1.2', { blocked4: 'd' }), exit('c', '10.9.2.2')],
+      }),
+      [
+        'exit.1.blocked4: is named for something else already',
+        'exit.2.blocked4: is missing: beside [nbrpc.sets] an exit names blocked4 or blocked6, sets of its own',
+        'when_no_exit: "drop" needs nbrpc.sets.drop4 or drop6, a set whose addresses your ruleset drops',
+      ],
+    );
+    assert.deepEqual(problems({ schedule: 'original', exit: [exit('a', '10.9.0.2')] }), [
+      'exit: needs schedule = "prompt": the original schedule asks no exit',
+    ]);
+    assert.deepEqual(problems({ exit: [{ name: 'a b', source: ['10.9.0.2', '10.9.0.3'] }, exit('c', 'nowhere')] }), [
+      'exit.0.name: must be 1 to 32 letters, digits, "_" and "-"',
+      'exit.0.source: must name at most one address of each family',
+      'exit.1.source.0: must be an address such as "10.9.0.2" or "fd00::2"',
+    ]);
   });
 
   it('has control services of three networks, a state log that is off, and no zone', () => {

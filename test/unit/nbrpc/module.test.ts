@@ -6,6 +6,7 @@ import { type NbrpcConfig, parseNbrpc, type Sink } from '../../../src/nbrpc/conf
 import { nbrpcModule } from '../../../src/nbrpc/index.ts';
 import type { RunningDetail } from '../../../src/nbrpc/running.ts';
 import { StateStore } from '../../../src/nbrpc/store.ts';
+import type { AgentLook } from '../../../src/system/agent-look.ts';
 import type { AddressSets, AddressSetsStatus, SetContents } from '../../../src/system/ports.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeCommands } from '../../fakes/fake-commands.ts';
@@ -104,7 +105,13 @@ class Bench {
 }
 
 function configOf(table: Record<string, unknown> = {}): NbrpcConfig {
-  const parsed = parseNbrpc({ check_lists: ['/a.list'], state: '/s.db', control: { services: [] }, ...table });
+  const parsed = parseNbrpc({
+    check_lists: ['/a.list'],
+    state: '/s.db',
+    control: { services: [] },
+    schedule: 'original',
+    ...table,
+  });
   assert.ok(parsed.ok, JSON.stringify(parsed));
   return parsed.config;
 }
@@ -694,13 +701,43 @@ describe('a reload of nbrpc', () => {
 });
 
 describe('the look at the machine', () => {
-  const look = async (files: FakeFiles, table: Record<string, unknown> = {}) =>
-    (await nbrpcModule.preflight(configOf(table), { files })).map(({ severity, text }) => `${severity}: ${text}`);
+  const version = '1.2.3';
+  const look = async (
+    files: FakeFiles,
+    table: Record<string, unknown> = {},
+    agent: AgentLook = { kind: 'fits', version },
+  ) =>
+    (await nbrpcModule.preflight(configOf(table), { files, version, lookAtAgent: async () => agent })).map(
+      ({ severity, text }) => `${severity}: ${text}`,
+    );
 
   it('finds nothing wrong where nothing is', async () => {
     const files = new FakeFiles();
     files.put('/a.list', 'a.example b.example');
     assert.deepEqual(await look(files), ['ok: /a.list: 2 hosts', 'ok: /s.db: a new state file can be made']);
+  });
+
+  it('tells of the agent that is a service of its own, and only where there is one', async () => {
+    const files = new FakeFiles();
+    files.put('/a.list', 'a.example');
+    const agent = async (found: AgentLook) => (await look(files, { agent: '/run/nft.sock' }, found)).at(-1);
+    assert.equal(await agent({ kind: 'fits', version }), 'ok: nft-agent answers at /run/nft.sock');
+    assert.equal(
+      await agent({ kind: 'fits', version: '1.2.2' }),
+      'ok: nft-agent answers at /run/nft.sock (version 1.2.2, this is 1.2.3)',
+    );
+    assert.equal(
+      await agent({ kind: 'refuses', code: 'agent-message-invalid', message: 'what?' }),
+      'warning: nft-agent at /run/nft.sock is of another version than 1.2.3',
+    );
+    assert.equal(
+      await agent({ kind: 'refuses', code: 'agent-not-allowed', message: 'other sets' }),
+      'error: nft-agent at /run/nft.sock would refuse: other sets',
+    );
+    assert.equal(
+      await agent({ kind: 'silent', reason: '/run/nft.sock: nobody' }),
+      'warning: nft-agent does not answer: /run/nft.sock: nobody',
+    );
   });
 
   it('tells each mistake of a list, a missing list, and what is wrong with state and CA files', async () => {

@@ -16,6 +16,8 @@ const wanted = (...addresses: string[]): WantedSets => ({
   contents: new Map([['blocked4', new Set(addresses)]]),
   conflicts: [],
   blocked: new Set(addresses),
+  via: new Map(),
+  dropped: new Set(),
 });
 const flip = (host: string, to: 'tunnel' | 'direct', ...addresses: string[]): Flip => ({
   host,

@@ -190,8 +190,9 @@ describe('the state file', () => {
     await first.commit(pass(10, ['a.example'], { kind: 'fail', reason: 'tls reset' }));
     first.close();
     const older = store.open(join(folder, 'older.db'));
-    for (const column of ['changed_counted', 'failing_counted']) older.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
-    older.exec('DROP TABLE timeline; PRAGMA user_version = 1');
+    const later = ['changed_counted', 'failing_counted', 'exit'];
+    for (const column of later) older.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
+    older.exec('ALTER TABLE addresses DROP COLUMN prompt; DROP TABLE timeline; PRAGMA user_version = 1');
     older.close();
     const taken = open('older.db');
     const record = taken.state.host('a.example')?.record;

@@ -97,6 +97,19 @@ test('oversize requests and garbage are refused, and the next one is served', as
   assert.equal((await ask(path, 'GET', '/status')).status, 200);
 });
 
+test('questions sent before the first is answered are never asked of the service', async (t) => {
+  let asked = 0;
+  const { path } = await setUp(t, {
+    status: () => {
+      asked += 1;
+      return report;
+    },
+  });
+  await raw(path, 'GET /status HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000));
+  assert.ok(asked <= 1);
+  assert.equal((await ask(path, 'GET', '/status')).status, 200);
+});
+
 test('a failure while answering ends that connection alone', async (t) => {
   let calls = 0;
   const { path } = await setUp(t, {

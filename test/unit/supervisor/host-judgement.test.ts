@@ -151,6 +151,19 @@ test('the rule with the lowest priority that meets the mark decides, also a nega
   assert.match(rules([{ ...rule, not: true }]).join(), /no ip rule before the main table/);
 });
 
+test('the mark of each way around is judged', () => {
+  const otherMarks = [{ mark: 2, mask: 3 }];
+  const several: HostNeeds = { uses, sets: [], ownTables: [{ ...table, marks: { mark: 1, mask: 3 }, otherMarks }] };
+  const lacking = ['IPv4', 'IPv6'].map(
+    (family) =>
+      `warning: ${family}: no ip rule before the main table looks at mark 0x2/0x3: rerouted traffic goes the direct way`,
+  );
+  assert.deepEqual(worse(judge({}, several)), lacking);
+  const both = [rule, { ...rule, mark: 2, mask: 3, priority: 101 }];
+  const routing2 = { ok: true, value: { rules: both, routes: [route] } } as const;
+  assert.deepEqual(worse(judge({ routing4: routing2, routing6: routing2 }, several)), []);
+});
+
 test('sets of the administrator: no marks of ours are judged, but the filter is', () => {
   const set = { family: 'inet', table: 'filter', name: 'b4', type: 'ipv4_addr', onStop: 'keep' } as const;
   const facts: Partial<HostFacts> = {

@@ -228,3 +228,45 @@ test('what is to become of the sets when this process dies can change at any tim
   assert.deepEqual(ruleset.elements(table, 'blocked4'), ['192.0.2.1']);
   await client.close('keep');
 });
+
+test('what is in use is asked for after the sets are filled, also of an agent that was started again', async () => {
+  const { agents, clock, log, ruleset } = bench();
+  const inUse = { ...config, inUse: true };
+  const client = new NftAgentClient({ open: agents.open, config: inUse, onStop: 'keep', clock, log });
+  const [, used] = await Promise.all([client.hold(new Map([['listed4', new Set(['192.0.2.1'])]])), client.used()]);
+  assert.deepEqual(used, new Map());
+  ruleset.packet(table, 'seen4', '192.0.2.1', 5);
+  assert.deepEqual(await client.used(), new Map([['192.0.2.1', 5]]));
+  await agents.kill();
+  await settle();
+  await assert.rejects(client.used(), { code: 'agent-unavailable' });
+  await clock.advance(100);
+  assert.deepEqual(await client.used(), new Map());
+  assert.deepEqual(kinds(agents.requests), ['configure', 'replace', 'used', 'used', 'configure', 'replace', 'used']);
+  await client.close('flush');
+  await assert.rejects(client.used(), { code: 'agent-closed' });
+});
+
+test('what is in use is told, too, while the sets are refused', async () => {
+  const { agents, clock, log, ruleset } = bench();
+  const inUse = { ...config, inUse: true };
+  const client = new NftAgentClient({ open: agents.open, config: inUse, onStop: 'keep', clock, log });
+  await client.hold(new Map());
+  const refused = client.hold(new Map([['elsewhere', new Set(['192.0.2.1'])]]));
+  const asked = client.used();
+  await assert.rejects(refused, { code: 'set-unknown' });
+  ruleset.packet(table, 'seen4', '192.0.2.1', 5);
+  await asked;
+  assert.deepEqual(await client.used(), new Map([['192.0.2.1', 5]]));
+  await client.close('flush');
+});
+
+test('an agent that cannot tell what is in use says so to everybody who asks', async () => {
+  const { make } = bench();
+  const client = make();
+  await client.hold(four());
+  for (const outcome of await Promise.allSettled([client.used(), client.used()])) {
+    assert.equal(outcome.status === 'rejected' && (outcome.reason as NetstewardError).code, 'not-configured');
+  }
+  await client.close('flush');
+});

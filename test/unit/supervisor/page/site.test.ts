@@ -1,6 +1,7 @@
 /** The status page's server over real sockets: what it answers to whom, and what it does not let itself be made to do. */
 import assert from 'node:assert/strict';
 import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { Agent, get } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -293,6 +294,65 @@ test('connections beyond the bound are closed, and those that say nothing hold u
   t.after(() => last.destroy());
   await new Promise((resolve) => last.once('connect', resolve));
   await assert.rejects(ask('/api/state'));
+});
+
+/** What comes back for bytes that no client of ours would send, until the server ends the connection. */
+function sendRaw(listen: string, bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(Number(listen.split(':')[1]), '127.0.0.1', () => socket.write(bytes));
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk.toString();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(text));
+  });
+}
+
+test('requests sent before the first is answered end the connection: no answers pile up in memory', async (t) => {
+  const { running, service } = await startPage(t);
+  const { listen } = running.health().detail as { readonly listen: string };
+  const one = 'GET /api/state HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  assert.equal(await sendRaw(listen, one.repeat(1000)), '');
+  assert.ok(service.asked <= 1);
+});
+
+test('one connection takes one request after another, as browsers send them', async (t) => {
+  const { running } = await startPage(t);
+  const { listen } = running.health().detail as { readonly listen: string };
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  const sockets = new Set<unknown>();
+  for (let count = 0; count < 20; count += 1) {
+    const status = await new Promise((resolve, reject) => {
+      const call = get(`http://${listen}/${count % 2 === 0 ? 'page.js' : 'api/state'}`, { agent }, (response) => {
+        response.resume().once('end', () => resolve(response.statusCode));
+      });
+      call.once('socket', (socket) => sockets.add(socket));
+      call.once('error', reject);
+    });
+    assert.equal(status, 200);
+    // Whether a socket is free again is looked at in another turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(sockets.size, 1);
+});
+
+test('two Host headers are as bad as a wrong one', async (t) => {
+  const { running } = await startPage(t);
+  const { listen } = running.health().detail as { readonly listen: string };
+  const answer = await sendRaw(listen, 'GET /api/state HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n');
+  assert.match(answer, /^HTTP\/1\.1 421 /);
+});
+
+test('the present is asked for and packed once for all who ask within a second', async (t) => {
+  const { ask, service } = await startPage(t);
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask('/api/state')));
+  assert.deepEqual(
+    answers.map(({ headers }) => headers.etag),
+    answers.map(() => answers[0]?.headers.etag),
+  );
+  assert.equal(service.asked, 1);
 });
 
 test('a netsteward that does not answer is a problem with its remedy, and the page goes on', async (t) => {

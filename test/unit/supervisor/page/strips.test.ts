@@ -10,7 +10,7 @@ import { insert } from '../../../../src/supervisor/history-rows.ts';
 import { openHistoryFile } from '../../../../src/supervisor/history-schema.ts';
 import { serviceIntervals, serviceStateCodes } from '../../../../src/supervisor/history-strips.ts';
 import type { Strips } from '../../../../src/supervisor/page/shapes.ts';
-import { day, inMinutes, Reasons } from '../../../../src/supervisor/page/strip-days.ts';
+import { Alike, day, inMinutes, Reasons } from '../../../../src/supervisor/page/strip-days.ts';
 import { StripCache } from '../../../../src/supervisor/page/strips.ts';
 import { SqliteStore } from '../../../../src/system/linux/sqlite.ts';
 import { openReader } from '../../../../src/system/linux/sqlite-read.ts';
@@ -159,4 +159,35 @@ test('a file that was emptied leaves nothing of what was kept', async (t) => {
   empty();
   cache.update(ask);
   assert.deepEqual((await cache.strips(ask, begin + 3 * day, 7)).strips, []);
+});
+
+test('whatever the history holds, the first 5000 services are shown and the rest counted, and no more different reasons kept than 20 000', async (t) => {
+  const { write, ask } = history(t);
+  const name = (number: number): string => `host-${String(number).padStart(4, '0')}`;
+  const failures = (count: number, at: number) =>
+    Array.from({ length: count }, (_, number) =>
+      event(at + number, 'service-failing', name(number), `at ${at + number}`),
+    );
+  for (const past of [0, 1, 2, 3]) write(failures(5001, begin + past * day));
+  const cache = new StripCache();
+  const found = await cache.strips(ask, begin + 4 * day, 5);
+  assert.deepEqual([found.strips.length, found.strips.at(-1)?.host, found.more], [5000, name(4999), 1]);
+  assert.equal(found.reasons.length, 20_001, 'and one text for all the others');
+  const { [name(4999)]: last } = inWords(found);
+  assert.deepEqual(
+    last?.map(([, state, reason]) => [state, /^at \d+$/.test(reason) || reason]),
+    [
+      ['failing', true],
+      ['failing', true],
+      ['failing', true],
+      ['failing', 'one of too many different reasons to keep'],
+    ],
+  );
+});
+
+test('days that look the same are one piece of memory', () => {
+  const alike = new Alike();
+  const [one, other] = [alike.one([0, 1, 2]), alike.one([0, 1, 3])];
+  assert.equal(alike.one([0, 1, 2]), one);
+  assert.deepEqual(other, [0, 1, 3]);
 });

@@ -1,0 +1,74 @@
+/** Which exits are dead: those through which not even the control services answer, while they do directly. */
+import type { Exit } from '../exit-config.ts';
+import type { OwnSide } from '../own-side.ts';
+
+export interface ExitHealth {
+  readonly name: string;
+  readonly works: boolean;
+  /** Why it does not; empty where it does. */
+  readonly reason: string;
+  /** Median of the newest checks that worked through it, milliseconds; null before the first one. */
+  readonly latency: number | null;
+}
+
+/** Looks that decide. */
+const rounds = 4;
+const confirmations = 3;
+/** After a dead one: so many looks in a row have to work. */
+const returns = 2;
+/** Checks that the latency is of. */
+const mostTimes = 31;
+
+interface Watched {
+  looks: boolean[];
+  dead: boolean;
+  reason: string;
+  times: number[];
+}
+
+/** Pure but for its own memory. */
+export class ExitWatch {
+  readonly #exits: ReadonlyMap<string, Watched>;
+
+  constructor(exits: readonly Exit[]) {
+    this.#exits = new Map(exits.map(({ name }) => [name, { looks: [], dead: false, reason: '', times: [] }]));
+  }
+
+  get dead(): ReadonlySet<string> {
+    return new Set([...this.#exits].filter(([, { dead }]) => dead).map(([name]) => name));
+  }
+
+  /** A look is not what the ones before were: another one should follow soon. */
+  get doubted(): boolean {
+    return [...this.#exits.values()].some(({ looks, dead }) => looks.length > 0 && looks.at(-1) === dead);
+  }
+
+  get health(): readonly ExitHealth[] {
+    return [...this.#exits].map(([name, { dead, reason, times }]) => {
+      const sorted = [...times].sort((a, b) => a - b);
+      const latency = sorted[Math.floor(sorted.length / 2)];
+      return { name, works: !dead, reason: dead ? reason : '', latency: latency === undefined ? null : latency };
+    });
+  }
+
+  /** What a look at the control services through it has said. */
+  looked(name: string, own: OwnSide): void {
+    const exit = this.#exits.get(name);
+    if (exit === undefined) return;
+    exit.looks = [...exit.looks, own.ok].slice(-rounds);
+    if (!own.ok) exit.reason = own.reason;
+    if (exit.dead) exit.dead = exit.looks.slice(-returns).includes(false);
+    else exit.dead = exit.looks.filter((works) => !works).length >= confirmations;
+    if (!exit.dead && own.ok && exit.looks.slice(-returns).every(Boolean)) exit.looks = exit.looks.slice(-returns);
+  }
+
+  took(name: string, ms: number): void {
+    const exit = this.#exits.get(name);
+    if (exit !== undefined) exit.times = [...exit.times, ms].slice(-mostTimes);
+  }
+
+  /** What failed before was the fault of our own side. */
+  void(): void {
+    for (const exit of this.#exits.values()) if (!exit.dead) exit.looks = [];
+  }
+}

@@ -1,0 +1,26 @@
+/** Notices time in which this process did not run, or this machine slept: what was asked before it says nothing (pure but for its own memory). */
+import type { Clock } from '../../core/clock.ts';
+
+export class LostTime {
+  readonly #clock: Clock;
+  /** Milliseconds. */
+  readonly #most: number;
+  #monotonic: number;
+  #wall: number;
+
+  /** `most`: milliseconds from one beat to the next that are nothing to worry about. */
+  constructor(clock: Clock, most: number) {
+    this.#clock = clock;
+    this.#most = most;
+    this.#monotonic = clock.monotonic();
+    this.#wall = clock.now();
+  }
+
+  /** Whether more than that is gone since the last one. CLOCK_MONOTONIC stands still while a machine sleeps (clock_gettime(2)), the wall clock does not. */
+  beat(): boolean {
+    const [monotonic, wall] = [this.#clock.monotonic(), this.#clock.now()];
+    const gone = Math.max(monotonic - this.#monotonic, wall - this.#wall);
+    [this.#monotonic, this.#wall] = [monotonic, wall];
+    return gone > this.#most;
+  }
+}

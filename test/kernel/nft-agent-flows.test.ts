@@ -1,0 +1,140 @@
+/** An agent of its own service that tells use and drops connections, on the real kernel: as far as its own file allows, no further. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { systemClock } from '../../src/core/clock.ts';
+import { NftAgentClient } from '../../src/system/linux/nft-agent-client.ts';
+import { connectedAgent } from '../../src/system/linux/nft-agent-connect.ts';
+import type { OwnTableConfig } from '../../src/system/linux/nft-agent-protocol.ts';
+import { mainJs } from '../checkout.ts';
+import { MemoryLog } from '../fakes/memory-log.ts';
+import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
+import { trackEntries } from './tracked-entries.ts';
+
+const config: OwnTableConfig = {
+  kind: 'own',
+  name: 'netsteward-nbrpc',
+  mark: 0x10000,
+  mask: 0x30000,
+  markForwarded: true,
+  markOwn: true,
+  exemptSourcePorts: { from: 61000, to: 64999 },
+  exemptUid: undefined,
+  exits: [
+    { name: 'near', mark: 0x10000 },
+    { name: 'far', mark: 0x20000 },
+  ],
+  drops: false,
+  inUse: true,
+  dropConnections: true,
+  never: [],
+};
+const file = `agent = "nft.sock"
+in_use = true
+drop_connections = true
+[table]
+mask = 0x30000
+[[exit]]
+name = "near"
+source = ["10.9.0.2"]
+[[exit]]
+name = "far"
+source = ["10.9.1.2"]
+mark = 0x20000
+`;
+
+const connections = (to: string): number =>
+  readFileSync('/proc/net/nf_conntrack', 'utf8')
+    .split('\n')
+    .filter((line) => new RegExp(`^[^[]*? dst=${to} `).test(line)).length;
+const entries = (to: string, count: number) =>
+  Array.from({ length: count }, (_, index) => ({ from: '192.0.2.77', to, port: 2000 + index }));
+const sets = (contents: Record<string, readonly string[]>) =>
+  new Map(Object.entries(contents).map(([name, members]) => [name, new Set(members)]));
+
+function inside(): void {
+  const folder = mkdtempSync(join(tmpdir(), 'netsteward-agent-'));
+  const path = join(folder, 'nft.sock');
+  let agent: ChildProcess;
+  const open = (wanted: OwnTableConfig): NftAgentClient =>
+    new NftAgentClient({
+      open: connectedAgent(path),
+      config: wanted,
+      onStop: 'keep',
+      outlives: true,
+      clock: systemClock,
+      log: new MemoryLog(),
+    });
+
+  async function holds(what: string, look: () => boolean): Promise<void> {
+    for (let tries = 0; !look(); tries += 1) {
+      if (tries > 1500) assert.fail(`never: ${what}`);
+      await wait(20);
+    }
+  }
+
+  before(async () => {
+    const place = join(folder, 'nft-agent.toml');
+    writeFileSync(place, file);
+    agent = spawn(process.execPath, [mainJs, 'nft-agent', '--serve', place], { stdio: 'inherit' });
+    await holds('the socket', () => {
+      try {
+        return (statSync(path).mode & 0o777) === 0o660;
+      } catch {
+        return false;
+      }
+    });
+  });
+  after(() => {
+    agent?.kill('SIGKILL');
+    rmSync(folder, { recursive: true });
+  });
+
+  test('connections to what changes its route go, also when a new client finds it otherwise, and others stay', async () => {
+    const first = open(config);
+    await first.hold(sets({ 'blocked4-near': ['203.0.113.1'], listed4: ['203.0.113.1', '203.0.113.2'] }));
+    await trackEntries([1, 2, 3].flatMap((n) => entries(`203.0.113.${n}`, 40)));
+    await first.hold(sets({ 'blocked4-far': ['203.0.113.1'], listed4: ['203.0.113.1', '203.0.113.3'] }));
+    await holds('the first are gone', () => connections('203.0.113.1') === 0);
+    assert.deepEqual([connections('203.0.113.2'), connections('203.0.113.3')], [40, 40], 'listing is no route');
+    await holds('it is told', () => first.status().connections?.dropped === 40);
+    await first.close('keep');
+
+    const second = open(config);
+    await second.hold(sets({ 'blocked4-far': ['203.0.113.1', '203.0.113.2'] }));
+    await holds('the second are gone', () => connections('203.0.113.2') === 0);
+    assert.equal(connections('203.0.113.3'), 40);
+    await second.close('flush');
+  });
+
+  test('use is told of what is listed, not of the client`s own checks', async () => {
+    const client = open(config);
+    await client.hold(sets({ listed4: ['127.0.0.7', '127.0.0.8'], listed6: ['::1'] }));
+    const send = (address: string, from?: number): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4').once('error', reject);
+        socket.bind(from, () => socket.send('x', 9, address, () => socket.close(() => resolve())));
+      });
+    await send('127.0.0.7', 61_500);
+    assert.deepEqual(await client.used(), new Map());
+    for (const address of ['127.0.0.8', '127.0.0.9', '::1']) await send(address);
+    assert.deepEqual([...(await client.used()).keys()].sort(), ['127.0.0.8', '::1']);
+    await client.close('flush');
+  });
+
+  test('a client that wants another right than the agent`s file gives is refused', async () => {
+    for (const other of [{ dropConnections: undefined }, { inUse: undefined }, { exits: undefined }]) {
+      const client = open({ ...config, ...other });
+      await assert.rejects(client.hold(new Map()), { code: 'agent-not-allowed' });
+      await client.close('keep');
+    }
+  });
+}
+
+if (insideNamespace) inside();
+else test('an agent with these rights keeps to them in a namespace', (t) => repeatInNamespace(t, import.meta.url));

@@ -1,0 +1,143 @@
+/** The nbrpc module with `in_use`, on fakes: what is used comes first, and hurries no others. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { RunningModule } from '../../../src/core/module.ts';
+import { type NbrpcConfig, parseNbrpc } from '../../../src/nbrpc/config.ts';
+import { nbrpcModule } from '../../../src/nbrpc/index.ts';
+import type { RunningDetail } from '../../../src/nbrpc/running.ts';
+import { FakeAddressSets } from '../../fakes/fake-address-sets.ts';
+import { FakeClock } from '../../fakes/fake-clock.ts';
+import { FakeCommands } from '../../fakes/fake-commands.ts';
+import { FakeFiles } from '../../fakes/fake-files.ts';
+import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
+import { FakeOutputFiles } from '../../fakes/fake-output-files.ts';
+import { FakeResolver } from '../../fakes/fake-resolver.ts';
+import { FakeUplink } from '../../fakes/fake-uplink.ts';
+import { MemoryLog } from '../../fakes/memory-log.ts';
+import { MemoryStore } from '../../fakes/memory-store.ts';
+
+const minute = 60_000;
+const [used, idle] = ['9.9.9.9', '9.9.9.10'];
+
+async function bench(table: Record<string, unknown>) {
+  const [clock, files, resolver, probe] = [new FakeClock(), new FakeFiles(), new FakeResolver(), new FakeHttpProbe()];
+  const sets = new FakeAddressSets();
+  files.put('/a.list', 'a.example b.example');
+  resolver.answer('control.example', '9.9.9.1');
+  resolver.answer('a.example', used);
+  resolver.answer('b.example', idle);
+  const configOf = (more: Record<string, unknown>): NbrpcConfig => {
+    const control = { services: ['control.example:https=200'] };
+    const parsed = parseNbrpc({ check_lists: ['/a.list'], state: '/s.db', control, ...more });
+    assert.ok(parsed.ok, JSON.stringify(parsed));
+    return parsed.config;
+  };
+  const host = {
+    clock,
+    log: new MemoryLog(),
+    files,
+    store: new MemoryStore(),
+    uplink: new FakeUplink(),
+    output: new FakeOutputFiles(),
+    commands: new FakeCommands(),
+    openResolver: () => resolver,
+    openProbe: () => probe,
+    // A reload of the sink closes one and opens another.
+    openSets: () => {
+      sets.closed = undefined;
+      return sets;
+    },
+  };
+  const running = await nbrpcModule.start(configOf(table), host, new AbortController().signal);
+  await clock.advance(20 * minute);
+  /** Checks of each address in an hour. */
+  const anHour = async (): Promise<readonly [used: number, idle: number]> => {
+    const before = probe.requests.length;
+    await clock.advance(60 * minute);
+    const asked = probe.requests.slice(before);
+    const count = (address: string): number => asked.filter((request) => request.address === address).length;
+    return [count(used), count(idle)];
+  };
+  return { clock, probe, sets, running, anHour, configOf };
+}
+
+const detailOf = (running: RunningModule<NbrpcConfig>): RunningDetail => running.health().detail as RunningDetail;
+
+describe('services in use', () => {
+  it('are asked at least every two minutes, others as seldom as before', async () => {
+    const { sets, running, anHour, clock } = await bench({ in_use: true });
+    assert.deepEqual(sets.elements('listed4'), [idle, used].sort());
+    const quiet = await anHour();
+    assert.ok(
+      quiet.every((checks) => checks >= 6 && checks <= 8),
+      `${quiet}`,
+    );
+    sets.packets.set(used, 0);
+    await clock.advance(minute);
+    const busy = await anHour();
+    assert.ok(busy[0] >= 30 && busy[0] <= 60, `${busy}`);
+    assert.ok(busy[1] <= 8, `${busy}`);
+    assert.equal(detailOf(running).inUse, 1);
+
+    sets.packets.clear();
+    await clock.advance(12 * minute);
+    const after = await anHour();
+    assert.ok(after[0] <= 8, `${after}`);
+    assert.equal(detailOf(running).inUse, 0);
+    await running.stop('shutdown');
+    assert.equal(clock.waiting, 0);
+  });
+
+  it('that are blocked while they are used go around within minutes', async () => {
+    const { sets, running, clock, probe } = await bench({ in_use: true });
+    sets.packets.set(used, 0);
+    await clock.advance(minute);
+    probe.blocked('a.example');
+    await clock.advance(4 * minute);
+    assert.deepEqual(sets.elements('blocked4'), [used]);
+    assert.deepEqual(sets.elements('listed4'), [idle, used].sort());
+    await running.stop('shutdown');
+  });
+
+  it('are looked for from the reload on that asks for it, and no more after one that does not', async () => {
+    const { sets, running, clock, anHour, configOf } = await bench({});
+    sets.packets.set(used, 0);
+    assert.equal(detailOf(running).inUse, undefined);
+    assert.ok((await anHour())[0] <= 8);
+    await running.reload(configOf({ in_use: true }));
+    await clock.advance(minute);
+    assert.equal(detailOf(running).inUse, 1);
+    assert.ok((await anHour())[0] >= 30);
+    await running.reload(configOf({}));
+    await clock.advance(minute);
+    assert.equal(detailOf(running).inUse, undefined);
+    assert.ok((await anHour())[0] <= 8);
+    await running.stop('shutdown');
+  });
+
+  it('cannot be told by an agent that does not answer: a warning says so, and all is checked as ever', async () => {
+    const { sets, running, clock } = await bench({ in_use: true });
+    sets.used = () => Promise.reject(new Error('there is no set seen4'));
+    await clock.advance(minute);
+    const { warnings } = running.health();
+    assert.deepEqual(
+      warnings?.map(({ code }) => code),
+      ['use-unknown'],
+    );
+    await running.stop('shutdown');
+  });
+});
+
+describe('connections that were not dropped', () => {
+  it('are warned of until some were', async () => {
+    const { sets, running } = await bench({ drop_connections: true });
+    assert.deepEqual(running.health().warnings, []);
+    sets.connections = { dropped: 0, problem: 'tracked connections cannot be listed (errno 22)' };
+    const [warning] = running.health().warnings ?? [];
+    assert.equal(warning?.code, 'connections-not-dropped');
+    assert.match(warning?.text ?? '', /errno 22/);
+    sets.connections = { dropped: 3 };
+    assert.deepEqual(running.health().warnings, []);
+    await running.stop('shutdown');
+  });
+});

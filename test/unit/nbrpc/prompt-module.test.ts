@@ -1,0 +1,385 @@
+/** The nbrpc module under the prompt schedule, on fakes: blocks, releases and exits, minutes in microseconds. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { sleep } from '../../../src/core/clock.ts';
+import type { RunningModule } from '../../../src/core/module.ts';
+import { type NbrpcConfig, parseNbrpc, type Sink } from '../../../src/nbrpc/config.ts';
+import { nbrpcModule } from '../../../src/nbrpc/index.ts';
+import type { RunningDetail } from '../../../src/nbrpc/running.ts';
+import type { AddressSets, SetContents } from '../../../src/system/ports.ts';
+import { FakeClock } from '../../fakes/fake-clock.ts';
+import { FakeCommands } from '../../fakes/fake-commands.ts';
+import { FakeFiles } from '../../fakes/fake-files.ts';
+import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
+import { FakeOutputFiles } from '../../fakes/fake-output-files.ts';
+import { FakeResolver } from '../../fakes/fake-resolver.ts';
+import { FakeUplink } from '../../fakes/fake-uplink.ts';
+import { MemoryLog } from '../../fakes/memory-log.ts';
+import { MemoryStore } from '../../fakes/memory-store.ts';
+
+const minute = 60_000;
+const reset = { kind: 'failure', stage: 'tls', reason: 'reset', detail: 'ECONNRESET' } as const;
+const [a, b] = ['10.9.0.2', '10.9.1.2'];
+
+class Bench {
+  readonly clock = new FakeClock();
+  log = new MemoryLog();
+  readonly files = new FakeFiles();
+  readonly store = new MemoryStore();
+  readonly resolver = new FakeResolver();
+  readonly probe = new FakeHttpProbe();
+  readonly uplink = new FakeUplink();
+  /** As they stand, and each change of them. */
+  sets = '';
+  readonly changes: string[] = [];
+
+  constructor(list: string) {
+    this.files.put('/a.list', list);
+    this.resolver.answer('control.example', '9.9.9.1');
+  }
+
+  start(table: Record<string, unknown> = {}): Promise<RunningModule<NbrpcConfig>> {
+    const { clock, log, files, store, resolver, probe, uplink } = this;
+    const sets: AddressSets = {
+      hold: (contents: SetContents) => {
+        this.sets = [...contents]
+          .filter(([, members]) => members.size > 0)
+          .map(([name, members]) => `${name}:${[...members].sort().join(',')}`)
+          .join(' ');
+        this.changes.push(this.sets);
+        return Promise.resolve();
+      },
+      setOnStop: () => {},
+      status: () => ({ connected: true, table: 'owner', lastError: undefined, refills: 0 }),
+      close: () => Promise.resolve(),
+    };
+    const host = {
+      clock,
+      log,
+      files,
+      store,
+      uplink,
+      output: new FakeOutputFiles(),
+      commands: new FakeCommands(),
+      openResolver: () => resolver,
+      openProbe: () => probe,
+      openSets: (_sink: Sink) => sets,
+    };
+    return nbrpcModule.start(configOf(table), host, new AbortController().signal);
+  }
+
+  flips(): readonly string[] {
+    return this.log.of('flip').map(({ fields }) => {
+      const { host, from, to, exit } = fields as Record<string, string | undefined>;
+      return `${host} ${from}>${to}${exit === undefined ? '' : ` ${exit}`}`;
+    });
+  }
+
+  warnings(): readonly string[] {
+    return this.log.lines
+      .filter(({ event }) => event === 'warning-raised' || event === 'warning-cleared')
+      .map(({ event, fields }) => `${event === 'warning-raised' ? '+' : '-'}${fields.code} ${fields.subject}`.trim());
+  }
+
+  /** Through this own address nothing comes back, or everything. */
+  exitWorks(source: string, works: boolean, ...hosts: string[]): void {
+    for (const host of hosts) {
+      const answer = { kind: 'answer', status: 200, bytes: 9, location: undefined } as const;
+      this.probe.through(source, host, '*', works ? answer : reset);
+    }
+  }
+
+  /** Minutes until this holds; fails after `most`. */
+  async until(holds: () => boolean, most: number): Promise<number> {
+    const start = this.clock.monotonic();
+    while (!holds()) {
+      assert.ok(this.clock.monotonic() - start < most * minute, `not within ${most} minutes: ${this.sets}`);
+      await this.clock.advance(1000);
+    }
+    return (this.clock.monotonic() - start) / minute;
+  }
+}
+
+function configOf(table: Record<string, unknown>): NbrpcConfig {
+  const control = { services: ['control.example:https=200'] };
+  const parsed = parseNbrpc({ check_lists: ['/a.list'], state: '/s.db', control, ...table });
+  assert.ok(parsed.ok, JSON.stringify(parsed));
+  return parsed.config;
+}
+
+const two = {
+  table: { mask: 0x30000 },
+  exit: [
+    { name: 'wg0', source: [a] },
+    { name: 'wg1', source: [b], mark: 0x20000 },
+  ],
+};
+const detailOf = (running: RunningModule<NbrpcConfig>): RunningDetail => running.health().detail as RunningDetail;
+const hostOf = (running: RunningModule<NbrpcConfig>, name: string) =>
+  detailOf(running).hosts.find((host) => host.name === name);
+
+describe('the prompt schedule', () => {
+  it('reroutes a service within minutes of a block, and releases it within an hour of its end', async () => {
+    const bench = new Bench('a.example b.example');
+    bench.resolver.answer('a.example', '9.9.9.9', '9.9.9.10');
+    bench.resolver.answer('b.example', '9.9.9.11');
+    const running = await bench.start();
+    await bench.clock.advance(20 * minute);
+    assert.deepEqual([hostOf(running, 'a.example')?.state, bench.sets], ['ok', '']);
+
+    bench.probe.blocked('a.example');
+    await bench.until(() => bench.sets === 'blocked4:9.9.9.10,9.9.9.9', 15);
+    assert.deepEqual(bench.flips(), ['a.example direct>tunnel']);
+    assert.equal(hostOf(running, 'a.example')?.reason.split(' at ')[0], 'tls reset');
+
+    bench.probe.works('a.example');
+    await bench.until(() => bench.sets === '', 60);
+    assert.deepEqual(bench.flips().at(-1), 'a.example tunnel>direct');
+    await running.stop('shutdown');
+  });
+
+  it('decides on a host that is new in the list within minutes', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.resolver.answer('new.example', '9.9.9.12');
+    bench.probe.blocked('new.example');
+    const running = await bench.start({ timers: { pass: '30s' } });
+    await bench.clock.advance(10 * minute);
+    bench.files.put('/a.list', 'a.example new.example');
+    await bench.until(() => bench.sets === 'blocked4:9.9.9.12', 3);
+    await running.stop('shutdown');
+  });
+
+  it('keeps what it knows over a restart, and goes on from a state of the original schedule', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.probe.blocked('a.example');
+    const first = await bench.start({ schedule: 'original', timers: { host_na_state: '0s', addr_state: '1m' } });
+    await bench.until(() => bench.sets === 'blocked4:9.9.9.9', 30);
+    await first.stop('shutdown');
+    const second = await bench.start();
+    assert.equal(bench.sets, 'blocked4:9.9.9.9');
+    await bench.clock.advance(30 * minute);
+    assert.equal(bench.sets, 'blocked4:9.9.9.9');
+    await second.stop('restart');
+    const third = await bench.start();
+    await bench.clock.advance(10 * minute);
+    bench.probe.works('a.example');
+    await bench.until(() => bench.sets === '', 60);
+    await third.stop('shutdown');
+    const last = await bench.start({ schedule: 'original' });
+    await bench.clock.advance(minute);
+    assert.deepEqual([hostOf(last, 'a.example')?.state, bench.sets], ['ok', '']);
+    await last.stop('shutdown');
+  });
+
+  it('flips nothing while the own side is broken, nor by what failed before that was known', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    const running = await bench.start();
+    await bench.clock.advance(20 * minute);
+    bench.probe.blocked('a.example');
+    bench.probe.blocked('control.example');
+    await bench.clock.advance(60 * minute);
+    assert.deepEqual([bench.flips(), bench.sets], [[], '']);
+    assert.ok(running.health().warnings.some(({ code }) => code === 'own-side-broken'));
+    bench.probe.works('control.example');
+    bench.probe.works('a.example');
+    await bench.clock.advance(60 * minute);
+    assert.deepEqual([bench.flips(), hostOf(running, 'a.example')?.state], [[], 'ok']);
+    await running.stop('shutdown');
+  });
+
+  it('takes an edited check at its word, and keeps the route until it has said something', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.probe.blocked('a.example');
+    const running = await bench.start({ timers: { pass: '30s' } });
+    await bench.until(() => bench.sets === 'blocked4:9.9.9.9', 15);
+    bench.files.put('/a.list', 'a.example=404');
+    bench.probe.works('a.example', '*', 404);
+    await bench.until(() => bench.sets === '', 3);
+    bench.files.put('/a.list', 'a.example=na');
+    await bench.until(() => bench.sets === 'blocked4:9.9.9.9', 1);
+    bench.files.put('/a.list', '');
+    await bench.until(() => bench.sets === '', 1);
+    await running.stop('shutdown');
+  });
+
+  it('keeps the routes over a reload that changes the schedule, or brings exits and takes them away', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.probe.blocked('a.example');
+    const running = await bench.start();
+    await bench.until(() => bench.sets === 'blocked4:9.9.9.9', 15);
+    bench.changes.length = 0;
+    await running.reload(configOf(two));
+    await bench.clock.advance(30 * minute);
+    assert.equal(bench.sets, 'blocked4-wg0:9.9.9.9');
+    await running.reload(configOf({ schedule: 'original' }));
+    await bench.clock.advance(30 * minute);
+    assert.equal(bench.sets, 'blocked4:9.9.9.9');
+    await running.reload(configOf({}));
+    await bench.clock.advance(30 * minute);
+    assert.equal(bench.sets, 'blocked4:9.9.9.9');
+    assert.ok(!bench.changes.includes(''), bench.changes.join(' | '));
+    assert.deepEqual(bench.flips().slice(1), ['a.example tunnel>tunnel wg0'], 'of routes that stay nothing is told');
+    assert.deepEqual([hostOf(running, 'a.example')?.exit, detailOf(running).exits], [null, []]);
+    await running.stop('shutdown');
+  });
+
+  it('tells how far the first checks are', async () => {
+    const bench = new Bench('a.example b.example');
+    bench.resolver.answer('a.example', '9.9.9.9', '9.9.9.10');
+    bench.resolver.answer('b.example', '9.9.9.11');
+    bench.probe.delay = ({ address }) => sleep(bench.clock, address === '9.9.9.11' ? minute : 0);
+    const running = await bench.start();
+    await bench.clock.advance(20_000);
+    assert.deepEqual(detailOf(running).firstPass, { done: 2, of: 3 });
+    await bench.clock.advance(2 * minute);
+    assert.equal(detailOf(running).firstPass, null);
+    await running.stop('shutdown');
+  });
+
+  it('asks what was being asked again after a state that could not be saved, and loses nothing of it', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    const running = await bench.start();
+    await bench.clock.advance(20 * minute);
+    bench.probe.blocked('a.example');
+    bench.store.failWrites({ errcode: 13, message: 'database or disk is full' });
+    await bench.clock.advance(30 * minute);
+    assert.deepEqual([bench.sets, bench.warnings().at(-1)], ['', '+state-not-saved']);
+    bench.store.failWrites(undefined);
+    await bench.until(() => bench.sets === 'blocked4:9.9.9.9', 5);
+    assert.equal(bench.warnings().at(-1), '-state-not-saved');
+    await running.stop('shutdown');
+  });
+});
+
+describe('exits', () => {
+  it('take a blocked service in the preferred order, and keep it while they work for it', async () => {
+    const bench = new Bench('a.example b.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.resolver.answer('b.example', '9.9.9.10');
+    bench.exitWorks(a, false, 'b.example');
+    const running = await bench.start(two);
+    await bench.clock.advance(20 * minute);
+    bench.probe.blocked('a.example');
+    bench.probe.blocked('b.example');
+    await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.9 blocked4-wg1:9.9.9.10', 15);
+    assert.deepEqual(bench.flips().toSorted(), ['a.example direct>tunnel wg0', 'b.example direct>tunnel wg1']);
+    bench.exitWorks(a, true, 'b.example');
+    await bench.clock.advance(120 * minute);
+    assert.equal(bench.sets, 'blocked4-wg0:9.9.9.9 blocked4-wg1:9.9.9.10', 'sticky');
+    const { exits } = detailOf(running);
+    assert.deepEqual(
+      exits.map(({ name, works, hosts, addresses }) => [name, works, hosts, addresses]),
+      [
+        ['wg0', true, 1, 1],
+        ['wg1', true, 1, 1],
+      ],
+    );
+    assert.equal(hostOf(running, 'b.example')?.exit, 'wg1');
+    await running.stop('shutdown');
+  });
+
+  it('hand a service over to another exit in one step when theirs dies for it', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.probe.blocked('a.example');
+    const running = await bench.start(two);
+    await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.9', 15);
+    bench.changes.length = 0;
+    bench.exitWorks(a, false, 'a.example');
+    await bench.until(() => bench.sets === 'blocked4-wg1:9.9.9.9', 15);
+    assert.deepEqual(bench.changes, ['blocked4-wg1:9.9.9.9']);
+    assert.deepEqual(bench.flips().at(-1), 'a.example tunnel>tunnel wg1');
+    assert.deepEqual(bench.warnings(), [], 'the exit itself is well');
+    await running.stop('shutdown');
+  });
+
+  it('that are dead are told, and leave all their services at once', async () => {
+    const bench = new Bench('a.example b.example=na');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.resolver.answer('b.example', '9.9.9.10');
+    bench.probe.blocked('a.example');
+    const running = await bench.start(two);
+    await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.10,9.9.9.9', 15);
+    bench.exitWorks(a, false, 'a.example', 'control.example');
+    const took = await bench.until(() => bench.sets === 'blocked4-wg1:9.9.9.10,9.9.9.9', 5);
+    assert.ok(took <= 2, `${took} minutes`);
+    assert.deepEqual(bench.warnings(), ['+exit-down wg0']);
+    bench.exitWorks(a, true, 'a.example', 'control.example');
+    await bench.clock.advance(5 * minute);
+    assert.deepEqual(bench.warnings().at(-1), '-exit-down wg0');
+    assert.equal(bench.sets, 'blocked4-wg1:9.9.9.10,9.9.9.9', 'sticky');
+    await running.stop('shutdown');
+  });
+
+  it('that are all dead leave blocked services to the direct route, or drop them, as they are configured', async () => {
+    const bench = new Bench('a.example=na b.example=na c.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.resolver.answer('b.example', '9.9.9.10');
+    bench.resolver.answer('c.example', '9.9.9.11');
+    const service = [{ host: 'b.example', when_no_exit: 'drop' }];
+    const running = await bench.start({ ...two, service });
+    await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.10,9.9.9.9', 5);
+    for (const source of [a, b]) bench.exitWorks(source, false, 'c.example', 'control.example');
+    await bench.until(() => bench.sets === 'drop4:9.9.9.10', 5);
+    // Blocked now, but nobody can say whether it works elsewhere.
+    bench.probe.blocked('c.example');
+    await bench.clock.advance(30 * minute);
+    assert.equal(bench.sets, 'drop4:9.9.9.10');
+    assert.deepEqual(bench.flips().slice(2), ['a.example tunnel>direct', 'b.example tunnel>dropped']);
+    assert.deepEqual(bench.warnings().toSorted(), ['+exit-down wg0', '+exit-down wg1', '+no-exit']);
+    for (const source of [a, b]) bench.exitWorks(source, true, 'c.example', 'control.example');
+    await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.10,9.9.9.11,9.9.9.9', 15);
+    assert.deepEqual(running.health().warnings, []);
+    await running.stop('shutdown');
+  });
+
+  it('flip nothing for a service that is down everywhere, until it is back', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    const running = await bench.start(two);
+    await bench.clock.advance(20 * minute);
+    bench.probe.blocked('a.example');
+    for (const source of [a, b]) bench.exitWorks(source, false, 'a.example');
+    await bench.clock.advance(60 * minute);
+    assert.deepEqual([bench.flips(), hostOf(running, 'a.example')?.state], [[], 'unstable']);
+    bench.probe.works('a.example');
+    for (const source of [a, b]) bench.exitWorks(source, true, 'a.example');
+    await bench.until(() => hostOf(running, 'a.example')?.state === 'ok', 5);
+    assert.deepEqual(bench.flips(), []);
+    await running.stop('shutdown');
+  });
+
+  it('that help nobody are told without control services too, where another one helps', async () => {
+    const bench = new Bench('a.example');
+    bench.resolver.answer('a.example', '9.9.9.9');
+    bench.probe.blocked('a.example');
+    bench.exitWorks(a, false, 'a.example');
+    const running = await bench.start({ ...two, control: { services: [] } });
+    await bench.until(() => bench.sets === 'blocked4-wg1:9.9.9.9', 5);
+    await bench.clock.advance(2 * minute);
+    assert.deepEqual(bench.warnings(), ['+exit-down wg0']);
+    assert.deepEqual(
+      detailOf(running).exits.map(({ name, works }) => [name, works]),
+      [
+        ['wg0', false],
+        ['wg1', true],
+      ],
+    );
+    await running.stop('shutdown');
+  });
+
+  it('are never led through themselves: their endpoints enter no set', async () => {
+    const bench = new Bench('a.example=na');
+    bench.resolver.answer('a.example', '9.9.9.9', '9.9.9.10');
+    const exit = [{ name: 'wg0', source: [a], endpoints: ['9.9.9.9'] }];
+    const running = await bench.start({ exit });
+    await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.10', 5);
+    await running.stop('shutdown');
+  });
+});
