@@ -63,7 +63,7 @@ const cases: readonly (readonly [string, readonly string[]])[] = [
   ['ch', ['check']],
   ['st', ['status']],
   ['lab c', ['censor', 'curl']],
-  ['lab censor some.example s', ['sni', 'stall']],
+  ['lab censor some.example s', ['sni', 'sni-drop', 'stall']],
   ['lab curl --path /x --host r', ['router']],
   ['lab exec w', ['world']],
   ['check --ho', ['--host']],
@@ -142,6 +142,7 @@ test('bash completes the value after an equals sign, which it parts into words o
   const script = completionScript('bash', shape);
   assert.deepEqual(bashOffers(script, ['netsteward', 'lab', 'curl', '--host', '=']).sort(), [
     'exit',
+    'exit2',
     'isp',
     'lan',
     'router',
