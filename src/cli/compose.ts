@@ -1,4 +1,5 @@
 /** The one place that makes real adapters and gives them to the modules. */
+import { randomInt } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { CgroupNftConfig } from '../cgroup-nft/index.ts';
 import { systemClock } from '../core/clock.ts';
@@ -145,7 +146,12 @@ async function nbrpcHost(log: Logger): Promise<NbrpcHost> {
   const { LinuxCommands } = await import('../system/linux/commands.ts');
   const { spawnedAgent } = await import('../system/linux/nft-agent-channel.ts');
   const { connectedAgent } = await import('../system/linux/nft-agent-connect.ts');
+  const { LinuxDnsTransport } = await import('../system/linux/dns-client.ts');
   const clock = systemClock;
+  const trustOf = (ca: Buffer | undefined): InstanceType<typeof TrustStore> =>
+    new TrustStore(ca === undefined ? {} : { ca }, clock, (error) =>
+      log.warn('trust-store-unusable', { reason: describeError(error) }),
+    );
   return {
     clock,
     log,
@@ -157,12 +163,18 @@ async function nbrpcHost(log: Logger): Promise<NbrpcHost> {
     resolverWord: new (await import('../system/linux/resolver-word.ts')).BroadcastHearer(clock),
     openResolver: ({ servers }) => openResolver(clock, servers),
     openProbe: ({ ca, sourcePorts }) => {
-      const trust = new TrustStore(ca === undefined ? {} : { ca }, clock, (error) =>
-        log.warn('trust-store-unusable', { reason: describeError(error) }),
-      );
+      const trust = trustOf(ca);
       const ports = sourcePorts === undefined ? {} : { sourcePorts };
       return new LinuxHttpProbe({ clock, trust, ...ports });
     },
+    openDns: ({ ca }) => {
+      let trust: InstanceType<typeof TrustStore> | undefined;
+      return new LinuxDnsTransport(clock, () => {
+        trust ??= trustOf(ca);
+        return trust;
+      });
+    },
+    id: () => randomInt(0x1_0000),
     openSets: (sink, onStop) =>
       new agent.NftAgentClient({
         open:
@@ -249,13 +261,14 @@ export async function hostNeeds(configuration: Configuration): Promise<HostNeeds
   const nbrpc = configuration.modules.get('nbrpc')?.config as NbrpcConfig | undefined;
   const units = configuration.modules.get('cgroup-nft')?.config as CgroupNftConfig | undefined;
   const { sets, ownTables } = nbrpc === undefined ? noNeeds : await nbrpcNeeds(nbrpc);
+  const exits = nbrpc?.exit.map(({ name, source }) => ({ exit: name, sources: source })) ?? [];
   const uses = new Set<'nft' | 'cgroups'>();
   if (nbrpc !== undefined || units !== undefined) uses.add('nft');
   if (units !== undefined) uses.add('cgroups');
-  return { uses, sets, ownTables: [...ownTables, ...(units === undefined ? [] : unitNeeds(units))] };
+  return { uses, sets, ownTables: [...ownTables, ...(units === undefined ? [] : unitNeeds(units))], exits };
 }
 
-type SinkNeeds = Omit<HostNeeds, 'uses'>;
+type SinkNeeds = Pick<HostNeeds, 'sets' | 'ownTables'>;
 
 const noNeeds: SinkNeeds = { sets: [], ownTables: [] };
 

@@ -38,6 +38,8 @@ export interface RuleFact {
   readonly mask: number;
   /** The rule matches what the selector does not. */
   readonly not: boolean;
+  /** Absent where the rule does not look at the source address. */
+  readonly source?: { readonly address: string; readonly length: number };
   /** As `ip` prints it: a number, or a name of rt_tables. */
   readonly table: string | undefined;
 }
@@ -109,6 +111,14 @@ export interface HostNeeds {
     readonly onStop: OnStopNeed;
   }[];
   readonly ownTables: readonly OwnTableNeed[];
+  /** Ways around that are checked by themselves. */
+  readonly exits?: readonly ExitSourceNeed[];
+}
+
+/** Checks through this exit are bound to these addresses of the machine. */
+export interface ExitSourceNeed {
+  readonly exit: string;
+  readonly sources: readonly string[];
 }
 
 /** A table that netsteward makes itself. */

@@ -11,11 +11,12 @@ import type {
 } from '../core/host-facts.ts';
 import type { Finding } from '../core/module.ts';
 import { ok, warning } from './finding.ts';
+import { judgeSources } from './host-sources.ts';
 
 type Mark = NonNullable<OwnTableNeed['marks']>;
 
-export function judgeRouting(facts: HostFacts, { ownTables, sets }: HostNeeds): readonly Finding[] {
-  const findings = ownTables.flatMap((table) => judgeTable(facts, table));
+export function judgeRouting(facts: HostFacts, { ownTables, sets, exits = [] }: HostNeeds): readonly Finding[] {
+  const findings = [...ownTables.flatMap((table) => judgeTable(facts, table)), ...judgeSources(facts, exits)];
   // Rules of the administrator's own mark what his sets hold; with which mark is not known here.
   const marking = sets.length > 0 || ownTables.some((table) => table.marks !== undefined);
   return marking ? [...findings, judgeReversePath(facts.reversePath)] : findings;

@@ -40,8 +40,16 @@ export function parseRules(json: unknown): readonly RuleFact[] {
     mark: rule.fwmark === undefined ? undefined : Number(rule.fwmark),
     mask: rule.fwmask === undefined ? wholeMask : Number(rule.fwmask),
     not: 'not' in rule,
+    ...sourceOf(rule),
     table: rule.table === undefined ? undefined : text(rule.table),
   }));
+}
+
+/** `all`, an address, or a prefix whose length stands beside it. */
+function sourceOf({ src, srclen }: Json): Pick<RuleFact, 'source'> {
+  const address = text(src);
+  if (address === '' || address === 'all') return {};
+  return { source: { address, length: typeof srclen === 'number' ? srclen : address.includes(':') ? 128 : 32 } };
 }
 
 export function parseRoutes(json: unknown): readonly RouteFact[] {

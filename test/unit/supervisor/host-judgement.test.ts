@@ -164,6 +164,36 @@ test('the mark of each way around is judged', () => {
   assert.deepEqual(worse(judge({ routing4: routing2, routing6: routing2 }, several)), []);
 });
 
+test('what is bound to the source address of an exit has to leave through it', () => {
+  const needs: HostNeeds = { ...own, exits: [{ exit: 'home', sources: ['10.9.0.2', 'fd00::2'] }] };
+  const from = (address: string, length: number, table: string, more = {}) => [
+    { priority: 200, mark: undefined, mask: 0, not: false, source: { address, length }, table, ...more },
+    rule,
+  ];
+  const judged = (four: ReturnType<typeof from>, six = from('fd00::', 64, '100')): string[] =>
+    worse(
+      judge(
+        {
+          routing4: { ok: true, value: { rules: four, routes: [route] } },
+          routing6: { ok: true, value: { rules: six, routes: [route] } },
+        },
+        needs,
+      ),
+    );
+  assert.deepEqual(judged(from('10.9.0.2', 32, '100')), []);
+  assert.deepEqual(judged(from('10.9.0.0', 24, '100')), []);
+  assert.match(judged(from('10.9.0.2', 32, '7')).join(), /10\.9\.0\.2 goes to table 7, which has no default route/);
+  for (const four of [
+    from('10.9.0.3', 32, '100'),
+    from('10.9.0.2', 32, '100', { not: true }),
+    from('10.9.0.2', 32, '100', { priority: 40_000 }),
+    from('10.9.0.2', 32, '100', { mark: 1, mask: 1 }),
+    from('fd00::2', 128, '100'),
+  ]) {
+    assert.match(judged(four).join(), /^warning: exit home: what is bound to 10\.9\.0\.2 takes the direct way/);
+  }
+});
+
 test('sets of the administrator: no marks of ours are judged, but the filter is', () => {
   const set = { family: 'inet', table: 'filter', name: 'b4', type: 'ipv4_addr', onStop: 'keep' } as const;
   const facts: Partial<HostFacts> = {
