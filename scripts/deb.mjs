@@ -117,6 +117,8 @@ function copyModules(to) {
   });
 }
 
+// Nothing else has made it in a fresh clone.
+mkdirSync(join(root, '.state'), { recursive: true });
 const stage = mkdtempSync(join(root, '.state', 'deb-stage-'));
 process.on('exit', () => rmSync(stage, { recursive: true, force: true }));
 

@@ -45,7 +45,7 @@ export function palette(): Palette {
 /** Narrower than this (CSS pixels) nobody sees or hits it. */
 const narrowest = 3;
 /** What matters lies on top where many changes share a pixel. */
-const layers: readonly StripState[] = ['direct', 'unknown', 'tunnelled', 'failing', 'down'];
+const layers: readonly StripState[] = ['direct', 'unknown', 'tunnelled', 'failing', 'down', 'dropped'];
 
 interface Segment {
   readonly x: number;
@@ -132,7 +132,7 @@ export function drawSample(canvas: HTMLCanvasElement, state: StripState, kind: K
 
 /**
  * direct: a thin line at the foot. failing: a full block. tunnelled: a bridge, an outline with a thick top. down: a block with
- * slashes. unknown: dots.
+ * slashes. dropped: a block with a bar, as on a no-entry sign. unknown: dots.
  */
 function drawSegment(
   context: CanvasRenderingContext2D,
@@ -166,7 +166,10 @@ function drawSegment(
   } else {
     context.fillStyle = hues.bad;
     context.fillRect(x, top, width, foot - top);
-    slashes(context, x, width, top, foot, hues.panel);
+    if (state === 'dropped') {
+      context.fillStyle = hues.panel;
+      context.fillRect(x + 1, (top + foot) / 2 - 2, Math.max(1, width - 2), 4);
+    } else slashes(context, x, width, top, foot, hues.panel);
   }
 }
 

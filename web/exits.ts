@@ -1,8 +1,8 @@
 /** The ways around: which works, how fast it is, and how much goes through it. */
 import type { ExitRow } from '../src/supervisor/page/shapes.ts';
-import { make, part, Rows, setText } from './dom.ts';
+import { make, part, Rows, setAttribute, setText } from './dom.ts';
 import type { Model } from './model.ts';
-import { milliseconds, some } from './words.ts';
+import { dateTime, milliseconds, some, span } from './words.ts';
 
 type Row = ExitRow & { readonly id: string; readonly share: number };
 
@@ -15,14 +15,22 @@ interface View {
 
 export class ExitsView {
   readonly #rows: Rows<Row, View>;
+  #now = 0;
 
   constructor() {
     const list = make('ul', { class: 'rows', attributes: { 'aria-labelledby': 'exits-title' } });
     part('exits-body').append(list);
-    this.#rows = new Rows(list, create, patch);
+    this.#rows = new Rows(list, create, (view, row) => patch(view, row, this.#now));
   }
 
-  show({ nbrpc }: Model): void {
+  /** Time goes on. */
+  tick(now: number): void {
+    this.#now = now;
+    this.#rows.refresh();
+  }
+
+  show({ nbrpc }: Model, now: number): void {
+    this.#now = now;
     const exits = nbrpc?.exits ?? [];
     const all = exits.reduce((sum, { addresses }) => sum + addresses, 0);
     // With one way around that has no name there is nothing to tell apart.
@@ -39,12 +47,15 @@ function create({ name }: Row): View {
   return { element: make('li', {}, head, bar, text), word, bar: fill, text };
 }
 
-function patch({ word, bar, text }: View, row: Row): void {
+function patch({ word, bar, text }: View, row: Row, now: number): void {
   word.className = row.works ? 'good' : 'bad';
   const latency = row.latency === null ? '' : `, ${milliseconds(row.latency)}`;
+  const since = row.since ?? null;
+  setAttribute(word, 'title', since === null ? '' : `since ${dateTime(since)}, or since netsteward runs`);
   setText(word, row.works ? `✓ works${latency}` : '! works for nothing');
   bar.style.width = `${Math.round(row.share * 100)} %`.replace(' ', '');
   const share = row.addresses === 0 ? '' : ` (${Math.round(row.share * 100)} %)`;
   const through = `${some(row.hosts, 'service')}, ${some(row.addresses, 'address', 'addresses')}${share}`;
-  setText(text, row.reason === '' ? through : `${row.reason}; ${through}`);
+  const how = since === null ? '' : `${row.works ? 'up' : 'down'} for ${span(now - since)}`;
+  setText(text, [row.reason, through, how].filter((each) => each !== '').join('; '));
 }

@@ -3,7 +3,7 @@ import type { AddressRow, ServiceRow } from '../src/supervisor/page/shapes.ts';
 import { facts, make, setAttribute, setText } from './dom.ts';
 import { type Service, shownState } from './order.ts';
 import { type StripsContext, StripView } from './strip.ts';
-import { ago, kindLetters, kindOf, kindWords, span, stateGlyphs, stateOf } from './words.ts';
+import { ago, kindLetters, kindOf, kindWords, span, stateGlyphs, stateOf, whyOf } from './words.ts';
 
 /** "check now": undefined while no token was given. */
 export interface CheckNow {
@@ -130,7 +130,8 @@ const unlisted = (): HTMLElement =>
 
 function details(row: ServiceRow, now: number): readonly HTMLElement[] {
   const state = stateOf(row);
-  const kind = kindOf(row.reason);
+  const why = whyOf(row);
+  const kind = kindOf(why);
   const byKind = kindLetters[kind] !== '' && state !== 'direct' ? ` (${kindWords[kind]})` : '';
   const list = make('ul', { class: 'addresses', attributes: { 'aria-label': `Addresses of ${row.id}` } });
   for (const address of row.addresses) list.append(addressLine(address, now));
@@ -138,7 +139,8 @@ function details(row: ServiceRow, now: number): readonly HTMLElement[] {
     row.moreAddresses === 0 ? [] : [make('p', { class: 'quiet', text: `and ${row.moreAddresses} more addresses` })];
   return [
     facts([
-      ['reason', row.reason === '' ? '' : `${row.reason}${byKind}`],
+      ['reason', why === '' ? '' : `${why}${byKind}`],
+      ['checks say', why === row.reason ? '' : row.reason],
       ['exit', row.exit ?? ''],
       ['since', row.since === null ? '' : `${ago(row.since, now)}`],
       ['failing for', row.failingSince === null ? '' : span(now - row.failingSince)],
@@ -158,7 +160,7 @@ function addressLine(address: AddressRow, now: number): HTMLElement {
   const route = address.rerouted ? 'through the tunnel' : 'direct';
   const word = addressStates[address.state];
   const told = [
-    address.reason === '' ? '' : `direct: ${address.reason}`,
+    whyOf(address) === '' ? '' : `direct: ${whyOf(address)}`,
     address.exitReason === null ? '' : `through the exit: ${address.exitReason}`,
     address.checked === null ? '' : `checked ${ago(address.checked, now)}`,
     address.inDns ? '' : 'no longer in DNS',

@@ -8,6 +8,7 @@ const states: readonly (readonly [StripState, string])[] = [
   ['direct', 'direct: works'],
   ['failing', 'failing: does not work directly, and goes direct all the same'],
   ['tunnelled', 'tunnelled: goes around'],
+  ['dropped', 'dropped: blocked, no exit works, and it must not go direct'],
   ['down', 'down on every route, or without a clear result'],
   ['unknown', 'unknown: not checked, or netsteward was off'],
 ];

@@ -17,6 +17,7 @@ import { HistoryOfHosts } from './history.ts';
 import { drawLegend } from './legend.ts';
 import { nothingKnown, type Part, patched, withEvents } from './model.ts';
 import { OverviewView } from './overview.ts';
+import { ReactionsView } from './reactions.ts';
 import { ResolversView } from './resolvers.ts';
 import { ServicesView } from './services.ts';
 import { EventsView, NamesView, RulesView } from './side.ts';
@@ -31,6 +32,7 @@ class Page {
   readonly #token = new TokenField(() => this.#feed.again());
   readonly #overview = new OverviewView();
   readonly #exits = new ExitsView();
+  readonly #reactions = new ReactionsView();
   readonly #rules = new RulesView();
   readonly #names = new NamesView();
   readonly #events = new EventsView();
@@ -120,7 +122,8 @@ class Page {
     }
     if (touched('nbrpc')) {
       this.#services.showHead(model.nbrpc);
-      this.#exits.show(model);
+      this.#exits.show(model, now);
+      this.#reactions.show(model);
     }
     if (touched('services')) this.#services.showState(model.services, model.at ?? now);
     if (touched('service', 'nbrpc', 'services', 'modules', 'warnings')) this.#overview.show(model, now);
@@ -134,6 +137,7 @@ class Page {
     if (document.visibilityState !== 'visible') return;
     this.#services.tick(this.#now);
     this.#overview.tick(this.#model, this.#now);
+    this.#exits.tick(this.#now);
     this.#names.tick(this.#now);
     this.#resolvers.tick(this.#now);
   }

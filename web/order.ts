@@ -1,7 +1,7 @@
 /** In which order services stand, and which of them a filter's words mean (pure). */
 import type { ServiceRow, StripState } from '../src/supervisor/page/shapes.ts';
 import type { HistoryOfHosts } from './history.ts';
-import { kindOf, kindWords, standingWord, stateOf, stateWords } from './words.ts';
+import { kindOf, kindWords, standingWord, stateOf, stateWords, whyOf } from './words.ts';
 
 export interface Service {
   readonly host: string;
@@ -20,20 +20,20 @@ export interface Shown {
 }
 
 function exitText({ exit }: ServiceRow): string {
-  if (exit === null) return '';
+  if (exit === null || exit === undefined) return '';
   return exit === '' ? 'no exit works' : `via ${exit}`;
 }
 
 /** What a row of the list says. */
 export function shownState({ host, row }: Service, history: HistoryOfHosts | undefined, now: number): Shown {
   if (row !== undefined)
-    return { state: stateOf(row), word: standingWord(row), reason: row.reason, exit: exitText(row) };
+    return { state: stateOf(row), word: standingWord(row), reason: whyOf(row), exit: exitText(row) };
   const last = history?.last(host, now);
   const state = last?.state ?? 'unknown';
   return { state, word: stateWords[state], reason: last?.reason ?? '', exit: '' };
 }
 
-const ranks: readonly StripState[] = ['down', 'failing', 'tunnelled', 'unknown', 'direct'];
+const ranks: readonly StripState[] = ['dropped', 'down', 'failing', 'tunnelled', 'unknown', 'direct'];
 
 /** `trouble`: what is wrong comes first, and by name among equals. */
 export function placed(

@@ -23,6 +23,7 @@ export function overallText({ service, nbrpc, services, modules, warnings }: Mod
   const failing = Math.max(0, byStanding.failing - down);
   const unknown = byStanding.unchecked + byStanding.unresolved;
   const parts = [
+    byStanding.dropped > 0 ? `${count(byStanding.dropped)} dropped` : '',
     byStanding.rerouted > 0 ? `${count(byStanding.rerouted)} through the tunnel` : '',
     failing > 0 ? `${count(failing)} failing` : '',
     down > 0 ? `${count(down)} down` : '',
@@ -37,6 +38,7 @@ export function overallText({ service, nbrpc, services, modules, warnings }: Mod
 /** For the window's list: short. */
 export function titleText({ nbrpc, warnings }: Model): string {
   const parts = [
+    nbrpc && nbrpc.byStanding.dropped > 0 ? `${nbrpc.byStanding.dropped} dropped` : '',
     nbrpc && nbrpc.byStanding.failing > 0 ? `${nbrpc.byStanding.failing} failing` : '',
     nbrpc && nbrpc.byStanding.rerouted > 0 ? `${nbrpc.byStanding.rerouted} around` : '',
     warnings.length > 0 ? some(warnings.length, 'warning') : '',

@@ -8,7 +8,7 @@ import { type CheckNow, HostView } from './host.ts';
 import { matches, type Order, placed, type Service } from './order.ts';
 import type { StripsContext } from './strip.ts';
 import type { Tip } from './tip.ts';
-import { count, marks, some, stateOf } from './words.ts';
+import { count, marks, some, stateOf, whyOf } from './words.ts';
 
 /** Changes at once that catch the eye one by one; more of them are a picture of their own, and each costs a layer. */
 const mostFlashes = 5;
@@ -81,7 +81,7 @@ export class ServicesView {
       if (!this.#services.has(host)) this.#services.set(host, { host, row: undefined });
     }
     for (const [host, service] of this.#services) {
-      if (service.row !== undefined) history.become(host, now, stateOf(service.row), service.row.reason);
+      if (service.row !== undefined) history.become(host, now, stateOf(service.row), whyOf(service.row));
     }
     this.#drawScale();
     for (const view of this.#views.values()) this.#patch(view);
@@ -114,7 +114,7 @@ export class ServicesView {
   #take(row: ServiceRow, at: number, flash: boolean): boolean {
     const before = this.#services.get(row.id);
     this.#services.set(row.id, { host: row.id, row });
-    this.#context.history?.become(row.id, at, stateOf(row), row.reason);
+    this.#context.history?.become(row.id, at, stateOf(row), whyOf(row));
     const view = this.#views.get(row.id);
     if (view !== undefined) this.#patch(view, flash);
     const old = before?.row;

@@ -23,7 +23,7 @@ export const kindLetters: Readonly<Record<Kind, string>> = {
   other: '',
 };
 
-/** nbrpc says it first where it has looked closer: `TLS: no answer to the ClientHello`. */
+/** nbrpc says it first where it has looked closer: `TLS: no answer to the ClientHello` (src/nbrpc/reason-text.ts). */
 const heads: Readonly<Record<string, Kind>> = {
   name: 'name',
   connect: 'connect',
@@ -47,12 +47,17 @@ export function kindOf(reason: string): Kind {
   return signs.find(([, sign]) => sign.test(reason))?.[0] ?? 'other';
 }
 
+/** How it fails, where nbrpc knows that, else what the check said. */
+export const whyOf = ({ reason, cause }: Pick<ServiceRow, 'reason' | 'cause'>): string =>
+  cause === undefined || cause === null ? reason : cause.text;
+
 export const stateWords: Readonly<Record<StripState, string>> = {
   direct: 'direct',
   failing: 'failing',
   tunnelled: 'tunnelled',
   down: 'down',
   unknown: 'unknown',
+  dropped: 'dropped',
 };
 
 /** One character for each state: what a hue alone must not say. */
@@ -62,10 +67,12 @@ export const stateGlyphs: Readonly<Record<StripState, string>> = {
   tunnelled: '↷',
   down: '×',
   unknown: '?',
+  dropped: '⊘',
 };
 
 /** The state of now, in the words of the strips. */
 export function stateOf({ standing, state }: Pick<ServiceRow, 'standing' | 'state'>): StripState {
+  if (standing === 'dropped') return 'dropped';
   if (standing === 'rerouted') return 'tunnelled';
   if (standing === 'failing') return state === 'unstable' ? 'down' : 'failing';
   return standing === 'ok' ? 'direct' : 'unknown';
@@ -90,6 +97,14 @@ export function span(ms: number): string {
   if (ms >= day) return two(Math.floor(ms / day), 'd', Math.floor((ms % day) / hour), 'h');
   if (ms >= hour) return two(Math.floor(ms / hour), 'h', Math.floor((ms % hour) / minute), 'min');
   return ms >= minute ? `${Math.floor(ms / minute)} min` : `${Math.max(0, Math.floor(ms / 1000))} s`;
+}
+
+/** `0.4 s`, `42 s`, `1 min 42 s`, `1 h 5 min`: of what was measured in seconds. */
+export function seconds(value: number): string {
+  if (value < 10) return `${value.toFixed(1)} s`;
+  const whole = Math.round(value);
+  if (whole < 60 || whole >= 3600) return span(whole * 1000);
+  return whole % 60 === 0 ? `${whole / 60} min` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
 const clockForm = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });

@@ -2,7 +2,7 @@
 import type { CgroupNftConfig, CgroupNftDetail, CgroupNftHost, CgroupNftPreflightHost } from '../cgroup-nft/index.ts';
 import { systemClock } from '../core/clock.ts';
 import { NetstewardError } from '../core/errors.ts';
-import type { Logger } from '../core/log.ts';
+import { type Logger, silentLog } from '../core/log.ts';
 import type { BoundModule } from '../supervisor/bound-module.ts';
 import { bindModule } from '../supervisor/bound-module.ts';
 import type { CgroupTree, KernelRuleset } from '../system/unit-ports.ts';
@@ -144,22 +144,13 @@ export async function configuredCgroupNft(file: string): Promise<CgroupNftConfig
     import('./compose.ts'),
   ]);
   const source = { file, overrides: [], workingDirectory: process.cwd() };
-  const configuration = await loadConfiguration(source, composeRegistry(silent), readText);
+  const configuration = await loadConfiguration(source, composeRegistry(silentLog), readText);
   const found = configuration.modules.get('cgroup-nft');
   if (found !== undefined) return found.config as CgroupNftConfig;
   throw new NetstewardError('config-invalid', `${file} has no [cgroup-nft]`, {
     remedy: 'Name a file with rules in comments with --file, or another configuration with --config.',
   });
 }
-
-/** Nothing is started, so nothing has to be told. */
-const silent: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => silent,
-};
 
 export async function openSets(): Promise<KernelRuleset> {
   return (await import('../system/linux/kernel-sets.ts')).NetlinkKernelSets.open();

@@ -1,15 +1,16 @@
 /** Real adapters for the status page. */
-import { open, readdir, readFile } from 'node:fs/promises';
+import { constants, open, readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../core/clock.ts';
-import { errnoOf, NetstewardError } from '../core/errors.ts';
+import { errnoOf } from '../core/errors.ts';
 import type { NetstewardEvent } from '../core/events.ts';
 import type { Logger } from '../core/log.ts';
 import { type BoundModule, bindModule } from '../supervisor/bound-module.ts';
 import type { Asset, PageControl, PageFiles } from '../supervisor/page/index.ts';
-import { askControl, badAnswer } from './control-client.ts';
+import { askControl } from './control-client.ts';
+import { controlCommand } from './control-command.ts';
 import { statusOf } from './control-shapes.ts';
 import { controlEvents } from './events-stream.ts';
 import { countingOnFolders } from './state-folder.ts';
@@ -49,17 +50,7 @@ export function pageControl(socket: string): PageControl {
     status: async () => statusOf(socket, await askControl({ socket, method: 'GET', path: '/status', limit: patience })),
     events: collect,
     follow: (signal) => controlEvents({ socket, limit: 0, follow: true, signal }),
-    async command(module, name, argument) {
-      const question = { socket, method: 'POST', path: '/command', limit: 2 * patience } as const;
-      const { status, body } = await askControl({ ...question, body: { module, name, argument } });
-      const answer = Object(body) as Readonly<Record<string, unknown>>;
-      if (status === 200 && typeof answer.text === 'string') return answer.text;
-      if (typeof answer.error !== 'string' || typeof answer.code !== 'string') {
-        throw badAnswer(socket, `its answer (${status}) does not say what became of it`);
-      }
-      const remedy = typeof answer.remedy === 'string' ? { remedy: answer.remedy } : {};
-      throw new NetstewardError(answer.code, answer.error, remedy);
-    },
+    command: (module, name, argument) => controlCommand(socket, module, name, argument),
   };
 }
 
@@ -103,7 +94,8 @@ const mostSecret = 4096;
 export const pageFiles: PageFiles = {
   assets: () => assetsIn(assetFolder),
   async readSecret(path) {
-    const file = await open(path, 'r');
+    // A FIFO is not waited for.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const { mode } = await file.stat();
       const { buffer, bytesRead } = await file.read(Buffer.alloc(mostSecret), 0, mostSecret, 0);

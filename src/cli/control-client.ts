@@ -8,6 +8,8 @@ export interface ControlQuestion {
   readonly socket: string;
   readonly method: 'GET' | 'POST';
   readonly path: string;
+  /** Sent as JSON; nothing where absent. */
+  readonly body?: unknown;
   /** Milliseconds until the whole answer must be there. */
   readonly limit: number;
 }
@@ -23,7 +25,7 @@ const mostBytes = 64 * 1024 * 1024;
 
 /** Rejects with NetstewardError `not-running`, `not-permitted` or `control-failed`. */
 export function askControl(question: ControlQuestion, clock: Clock = systemClock): Promise<ControlAnswer> {
-  const { socket, method, path, limit } = question;
+  const { socket, method, path, body, limit } = question;
   return new Promise<ControlAnswer>((resolve, reject) => {
     const call = request({ socketPath: socket, method, path, agent: false }, (response) => {
       const chunks: Buffer[] = [];
@@ -50,7 +52,7 @@ export function askControl(question: ControlQuestion, clock: Clock = systemClock
     };
     call.on('error', end);
     call.on('close', () => timer.cancel());
-    call.end();
+    call.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 

@@ -41,7 +41,9 @@ export async function loadGuard(source: ConfigSource): Promise<ExitCode> {
 export async function unloadGuard(): Promise<ExitCode> {
   await apply(noGuardOperations());
   const { family, name } = guardTable;
-  print(`table ${family} ${name} is not loaded: nothing is dropped while netsteward is not there\n`);
+  print(
+    `table ${family} ${name} is not loaded: nothing is dropped while netsteward is not there (one that runs with while_down = "drop" loads it again)\n`,
+  );
   return exitCodes.ok;
 }
 

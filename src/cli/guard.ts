@@ -35,7 +35,10 @@ Examples:
   guard
     .command('unload')
     .summary('take the table away')
-    .description('Takes the table away: what the LAN sends goes the direct way while netsteward is not there.')
+    .description(
+      'Takes the table away: what the LAN sends goes the direct way while netsteward is not there. A netsteward, or ' +
+        'netsteward-nft.service, that runs with while_down = "drop" puts it back at once: stop it first.',
+    )
     .action(async () => {
       const { unloadGuard } = await import('./guard-run.ts');
       process.exitCode = await unloadGuard();

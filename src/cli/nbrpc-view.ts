@@ -1,6 +1,6 @@
 /** How `netsteward status` shows nbrpc: what goes around, since when, why; then what is on its way there (pure). */
 import { formatDuration } from '../core/duration.ts';
-import type { AddressStatus, ExitStatus, HostStatus, RunningDetail, Standing } from '../nbrpc/index.ts';
+import type { AddressStatus, ExitStatus, HostStatus, ReactionKind, RunningDetail, Standing } from '../nbrpc/index.ts';
 
 export function renderNbrpc(detail: RunningDetail, now: number): readonly string[] {
   const { byStanding, total } = detail;
@@ -9,6 +9,8 @@ export function renderNbrpc(detail: RunningDetail, now: number): readonly string
   lines.push(...detail.exits.map(renderExit));
   const first = firstPass(detail);
   if (first !== undefined) lines.push(first);
+  const reactions = renderReactions(detail);
+  if (reactions !== undefined) lines.push(reactions);
   const { inUse, sets } = detail;
   if (inUse !== undefined) lines.push(`${count(inUse, 'listed address is', 'listed addresses are')} in use`);
   if (sets.connections !== undefined) {
@@ -16,7 +18,8 @@ export function renderNbrpc(detail: RunningDetail, now: number): readonly string
     lines.push(`${dropped} dropped at a change of route`);
   }
   if (total === 0) lines.push('no services are looked after yet');
-  else if (byStanding.rerouted === 0) lines.push('everything goes direct');
+  else if (byStanding.rerouted + byStanding.dropped === 0) lines.push('everything goes direct');
+  lines.push(...group(detail, 'dropped', 'dropped, as no exit works:', (host) => renderHost(host, now)));
   lines.push(...group(detail, 'rerouted', 'goes around:', (host) => renderHost(host, now)));
   lines.push(...group(detail, 'failing', 'fails, and goes direct:', (host) => renderHost(host, now)));
   lines.push(...group(detail, 'unchecked', 'not checked, and goes direct:', renderUnchecked));
@@ -68,6 +71,7 @@ function renderHost(host: HostStatus, now: number): string[] {
   const failing = host.addresses.filter((address) => address.rerouted || address.state === 'na');
   return [
     `  ${host.name} (${host.policy}${through(host)})${time}${reason}`,
+    ...(host.cause === null ? [] : [`    ${host.cause.text}`]),
     ...failing.map((address) => `    ${renderAddress(address)}`),
     ...(host.moreAddresses > 0 ? [`    and ${host.moreAddresses} more`] : []),
   ];
@@ -84,6 +88,26 @@ function renderExit({ name, works, reason, latency, hosts, addresses }: ExitStat
   const took = latency === null ? '' : `, ${Math.round(latency)} ms`;
   return `exit ${name}: ${count(hosts, 'service', 'services')}, ${count(addresses, 'address', 'addresses')}${took}`;
 }
+
+const reactionWords: Readonly<Record<ReactionKind, string>> = {
+  reroute: 'rerouted',
+  release: 'released',
+  'fail-over': 'to another exit',
+};
+
+/** From the first check that told; what was before it nobody knows. */
+function renderReactions({ reactions }: RunningDetail): string | undefined {
+  if (reactions === undefined) return undefined;
+  const told = (Object.keys(reactionWords) as ReactionKind[]).flatMap((kind) => {
+    const { count: times, median, worst } = reactions.byKind[kind];
+    if (median === null || worst === null) return [];
+    const most = times === 1 ? '' : ` at the median, ${duration(worst)} at worst`;
+    return [`${reactionWords[kind]} within ${duration(median)}${most} (${times} time${times === 1 ? '' : 's'})`];
+  });
+  return told.length === 0 ? undefined : `after the first check that told: ${told.join(', ')}`;
+}
+
+const duration = (seconds: number): string => formatDuration(Math.round(seconds) * 1000);
 
 function renderUnchecked({ name, policy, check, addresses }: HostStatus): string[] {
   const known = ['https', 'http', 'dns'].includes(check);

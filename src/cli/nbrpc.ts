@@ -1,5 +1,7 @@
 /** `netsteward nbrpc`: the drop-in for nbrpc.py, with its flags. */
 import type { Command } from 'commander';
+import { NetstewardError } from '../core/errors.ts';
+import { registerAsking } from './nbrpc-asking.ts';
 import { print, printError } from './output.ts';
 
 /** As commander gives them: texts that are not looked at yet. */
@@ -48,7 +50,7 @@ const terminal: Terminal = { out: print, error: printError, columns: process.std
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 export function registerNbrpc(program: Command, to: Terminal = terminal): void {
-  program
+  const command = program
     .command('nbrpc')
     .summary('check services and tell routing policies, as nbrpc.py does')
     .description(
@@ -103,10 +105,27 @@ Signals: HUP checks now and tells the full policy, QUIT checks now, TERM and INT
 Examples:
   $ netsteward nbrpc -f services.list -x 'nft-policy.sh full' -X 'nft-policy.sh update'
   $ netsteward nbrpc -f services.list -SUn99 -x-        check once, print the policy
-  $ netsteward nbrpc -P`,
+  $ netsteward nbrpc -P
+  $ netsteward nbrpc explain example.org                why does it go where it goes? changes nothing`,
     )
-    .action(async (flags: NbrpcFlags) => {
+    // Else a slip in `explain` would be told as too many arguments.
+    .allowExcessArguments()
+    .action(async (flags: NbrpcFlags, { args: [word] }: Command) => {
+      if (word !== undefined) throw unknownQuestion(word, command);
       const { runNbrpc } = await import('./nbrpc-run.ts');
       process.exitCode = await runNbrpc(flags, to);
     });
+  registerAsking(command);
+  // After the subcommands were made: they would take it over. -f and -d are the drop-in's alone.
+  command.enablePositionalOptions();
+}
+
+function unknownQuestion(word: string, { commands }: Command): NetstewardError {
+  const names = commands
+    .map((each) => each.name())
+    .filter((name) => name !== 'help')
+    .join(', ');
+  return new NetstewardError('usage', `nbrpc has no subcommand ${JSON.stringify(word)}`, {
+    remedy: `There are ${names}; without one it takes the flags of nbrpc.py alone.`,
+  });
 }

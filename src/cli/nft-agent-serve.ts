@@ -11,7 +11,10 @@ import { printError } from './output.ts';
 import { packageVersion } from './version.ts';
 
 /** The keys of [nbrpc] that say what may be touched in the kernel. */
-const keys = ['agent', 'on_stop', 'table', 'sets', 'while_down', 'guard'];
+const keys = [
+  ...'agent on_stop table sets while_down guard'.split(' '),
+  ...'exit when_no_exit service in_use drop_connections'.split(' '),
+];
 
 /** Until SIGTERM or SIGINT. Rejects with `config-unreadable`, `config-invalid`, and with what the socket or nft refuse. */
 export async function serveSets(file: string): Promise<ExitCode> {

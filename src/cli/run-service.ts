@@ -45,6 +45,7 @@ export async function runService(source: ConfigSource): Promise<void> {
   const control = await openControlSocket(configuration.control.socket, {
     status: () => supervisor.freshStatus(),
     reload: () => supervisor.reload(),
+    command: (module, name, argument) => supervisor.command(module, name, argument),
     events: (query) => looking.history.query(query),
     follow: (follow) => looking.feed.follow(follow),
     metrics: () => looking.metrics(() => supervisor.freshStatus()),

@@ -33,7 +33,7 @@ export const eventCatalogue = {
     when: { to: 'tunnel' },
     subject: 'host',
     text: '{subject} goes through the tunnel: {reason}',
-    fields: ['from', 'exit', 'reason', 'addresses', 'since'],
+    fields: ['from', 'exit', 'reason', 'addresses', 'since', 'took'],
   },
   'service-direct': {
     module: 'nbrpc',
@@ -41,7 +41,7 @@ export const eventCatalogue = {
     when: { to: 'direct' },
     subject: 'host',
     text: '{subject} goes direct again: {reason}',
-    fields: ['from', 'reason', 'addresses', 'since'],
+    fields: ['from', 'reason', 'addresses', 'since', 'took'],
   },
   'service-dropped': {
     module: 'nbrpc',

@@ -28,3 +28,11 @@ export function printableJson(json: string): string {
     character === '\n' ? character : `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
   );
 }
+
+/**
+ * JSON text for a page: what JSON.stringify leaves raw of such characters becomes text that shows them, such as `\u202e`. Markup is
+ * no danger there, but a direction override in a name turns around what stands beside it.
+ */
+export function visibleJson(json: string): string {
+  return json.replace(unsafe, (character) => `\\\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+}

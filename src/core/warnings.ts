@@ -84,8 +84,8 @@ export const catalogue = {
   },
   'address-conflict': {
     severity: 'warning',
-    text: '{count} address(es) belong to hosts with opposite verdicts, and the first host by name decides: {addresses}',
-    remedy: 'Give those hosts the same check or policy, or take one of them out of the list.',
+    text: '{count} address(es) are shared by hosts that should go different ways; of each, the first named decides: {addresses}',
+    remedy: '`netsteward nbrpc explain HOST` shows why; a priority in [[nbrpc.service]] decides otherwise.',
   },
   'unknown-check-type': {
     severity: 'warning',

@@ -3,6 +3,7 @@ import { printable } from '../core/printable.ts';
 import type { HttpProbe, ProbeOutcome } from '../system/ports.ts';
 import { describeCodes, expectationOf } from './expectation.ts';
 import type { CheckResult, CheckSpec } from './model.ts';
+import { causeOf } from './reason.ts';
 
 export interface CheckTarget {
   readonly host: string;
@@ -40,13 +41,28 @@ export interface ProbeSettings {
   readonly bodyLimit: number;
 }
 
+export interface ProbeRules {
+  /** See `staysHome()`; absent: no. */
+  readonly sameSite?: boolean;
+}
+
+/**
+ * Over plain HTTP anyone on the way can send a redirect, with a code that is fine by default: one to another site is a failure
+ * then, unless the list says which code is right.
+ */
+export function staysHome({ type, result }: CheckSpec): boolean {
+  return type === 'http' && result === '';
+}
+
 export class ProbeSource implements CheckSource {
   readonly #probe: HttpProbe;
   readonly #settings: ProbeSettings;
+  readonly #sameSite: boolean;
 
-  constructor(probe: HttpProbe, settings: ProbeSettings) {
+  constructor(probe: HttpProbe, settings: ProbeSettings, { sameSite = false }: ProbeRules = {}) {
     this.#probe = probe;
     this.#settings = settings;
+    this.#sameSite = sameSite;
   }
 
   async check(target: CheckTarget, codes: ReadonlySet<number>, signal: AbortSignal): Promise<CheckResult> {
@@ -63,7 +79,11 @@ export class ProbeSource implements CheckSource {
       },
       signal,
     );
-    return judge(outcome, codes);
+    const result = judge(outcome, codes);
+    const cause = causeOf(outcome, { host, codes, sameSite: this.#sameSite && staysHome(check) });
+    if (cause.kind === 'none') return result;
+    const reason = result.kind === 'fail' ? result.reason : 'redirect to another site';
+    return { kind: 'fail', reason, cause };
   }
 }
 

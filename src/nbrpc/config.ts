@@ -13,6 +13,7 @@ import { guardInForce, guardKeys, guardProblems, type NbrpcGuard } from './guard
 import type { ListEntry } from './model.ts';
 import type { PassSettings } from './pass.ts';
 import { type Policy, parsePolicy } from './policy-spec.ts';
+import { neutralName, secondResolvers } from './reason-config.ts';
 import { contractLimits, contractTimers, type Timers } from './settings.ts';
 import { type ZoneFormat, type ZoneSpec, zoneFormats, zoneSpec } from './zone.ts';
 
@@ -108,6 +109,7 @@ const check = v.optional(
     timeout: v.optional(duration(100, hour), '30s'),
     body_limit: v.optional(integer(0, 100_000_000), 65_536),
     ca_file: v.optional(path),
+    neutral_name: neutralName,
   }),
   {},
 );
@@ -115,6 +117,7 @@ const check = v.optional(
 const resolver = v.optional(
   v.strictObject({
     servers: v.optional(v.pipe(v.array(nameServer), v.minLength(1, 'must name at least one server'))),
+    second: secondResolvers,
     timeout: v.optional(duration(100, hour), '10s'),
   }),
   {},

@@ -10,6 +10,7 @@ import {
 } from './model.ts';
 import { newestSeen, type PolicyLine } from './policy.ts';
 import { type Policy, policyOf } from './policy-spec.ts';
+import { type Answered, nameCauseAfter, withCause } from './reason-record.ts';
 import type { Limits, Timers } from './settings.ts';
 import { type Changes, Draft, type HostEntry, type StateView } from './state.ts';
 import { type AddressMove, type HostMove, policyChanged, policyUpdates } from './updates.ts';
@@ -21,8 +22,8 @@ export interface DecideSettings {
   readonly defaultPolicy: Policy;
 }
 
-/** The outcome of resolving one host: canonical addresses, as many as count; empty when it failed. */
-export interface Resolved {
+/** The outcome of resolving one host: canonical addresses, as many as count; empty when it failed. Without more, nothing is known of the cause. */
+export interface Resolved extends Partial<Answered> {
   readonly host: string;
   readonly addresses: readonly string[];
 }
@@ -130,7 +131,10 @@ export function applyResolved(
   const { host } = resolved;
   const entry = draft.host(host);
   if (entry === undefined) return [];
-  draft.putHost({ ...entry.record, checked: now });
+  const record = { ...entry.record, checked: now };
+  const { addresses, junk, answered, failure } = resolved;
+  const told = junk !== undefined && answered !== undefined;
+  draft.putHost(told ? withCause(record, nameCauseAfter(record, { addresses, junk, answered, failure })) : record);
   for (const address of [...new Set(resolved.addresses)].sort()) {
     const known = draft.host(host)?.addresses.get(address);
     if (known === undefined) draft.addAddress(host, { ...unknownAddress(address), seen: now });

@@ -7,6 +7,7 @@ import type { Plan } from './prompt/plan.ts';
 import type { PromptRecord } from './prompt/record.ts';
 import type { PromptSettings } from './prompt/settings.ts';
 import { isDown } from './prompt/suspicion.ts';
+import { causeSentence } from './reason-text.ts';
 
 export interface RouteVerdict {
   readonly verdict: 'works' | 'fails' | 'unknown';
@@ -137,7 +138,8 @@ function directOf(host: string, record: AddressRecord, known: KnownOf, prompt: P
   const why = known.whyUnchecked(host, record.address);
   const asked = time(record.checked);
   if (tri === null && why !== undefined) return { verdict: 'unknown', reason: `not checked: ${why}`, asked };
-  if (fails) return { verdict: 'fails', reason: record.reason, asked };
+  const cause = record.cause === undefined ? '' : causeSentence(record.cause);
+  if (fails) return { verdict: 'fails', reason: cause || record.reason, asked };
   return { verdict: tri === null ? 'unknown' : 'works', reason: '', asked };
 }
 

@@ -7,6 +7,7 @@ import { type Policy, policyOf } from './policy-spec.ts';
 import { policyMeaning, policyText, ruleApplied } from './policy-words.ts';
 import type { ExitHealth } from './prompt/exit-watch.ts';
 import type { PromptSettings } from './prompt/settings.ts';
+import { causeSentence } from './reason-text.ts';
 import type { Timers } from './settings.ts';
 import type { HostEntry, StateView } from './state.ts';
 import type { HostStateName } from './status.ts';
@@ -54,7 +55,8 @@ export interface HostExplanation {
   readonly since: number | null;
   readonly failingSince: number | null;
   readonly reason: string;
-  readonly dns: { readonly resolved: number | null; readonly next: number | null };
+  /** `problem`: what is wrong with the name; empty: nothing, as far as is known. */
+  readonly dns: { readonly resolved: number | null; readonly next: number | null; readonly problem: string };
   readonly addresses: readonly AddressExplanation[];
   /** The rule that makes routes of verdicts, one sentence without its end. */
   readonly rule: string;
@@ -121,6 +123,7 @@ export function explainHost(name: string, known: Explaining): HostExplanation | 
     dns: {
       resolved: time(record.checked),
       next: !known.running || record.checked === 0 ? null : Math.round((record.checked + timers.hostAddrs) * 1000),
+      problem: record.cause === undefined ? '' : causeSentence(record.cause),
     },
     addresses: all.map((address) => addressExplanation(record, address, address.seen === newest, known)),
     rule: ruleApplied(record, policy, votes),

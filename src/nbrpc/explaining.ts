@@ -10,6 +10,7 @@ import type { ExitHealth } from './prompt/exit-watch.ts';
 import type { Plan } from './prompt/plan.ts';
 import type { PromptRecord } from './prompt/record.ts';
 import { promptDefaults } from './prompt/settings.ts';
+import { secondResolverAddresses } from './reason-config.ts';
 import { presumedLines } from './sets.ts';
 import { similarNames } from './similar.ts';
 import { exitSets, setNames } from './sink.ts';
@@ -110,6 +111,7 @@ export function waysOf(config: RoutingConfig): WayChoice {
 export function neverRouted(config: RoutingConfig): ReadonlySet<string> {
   const never = new Set(config.resolver.servers?.map(({ address }) => address));
   for (const { endpoints } of config.exit) for (const address of endpoints) never.add(address);
+  for (const address of secondResolverAddresses(config.resolver.second)) never.add(address);
   return never;
 }
 

@@ -1,6 +1,8 @@
 /** Tells which services changed their route: once the kernel has it so, and why not yet where it has not. */
+import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { Flip } from './flips.ts';
+import { ReactionTimes } from './reaction-times.ts';
 
 interface Waiting {
   readonly flip: Flip;
@@ -10,11 +12,14 @@ interface Waiting {
 
 export class FlipLog {
   readonly #log: Logger;
+  readonly #clock: Pick<Clock, 'now' | 'monotonic'>;
+  readonly reactions = new ReactionTimes();
   /** Decided, and not in the kernel yet, by host. */
   readonly #waiting = new Map<string, readonly Waiting[]>();
 
-  constructor(log: Logger) {
+  constructor(log: Logger, clock: Pick<Clock, 'now' | 'monotonic'>) {
     this.#log = log;
+    this.#clock = clock;
   }
 
   /** What was decided. A flip back takes away what never came to the kernel. */
@@ -35,8 +40,18 @@ export class FlipLog {
 
   /** The kernel holds everything that was decided. */
   applied(): void {
-    for (const { flip } of [...this.#waiting.values()].flat()) this.#log.info('flip', fieldsOf(flip));
+    for (const { flip } of [...this.#waiting.values()].flat()) {
+      this.#log.info('flip', { ...fieldsOf(flip), ...this.#measured(flip) });
+    }
     this.#waiting.clear();
+  }
+
+  /** Seconds that it took. */
+  #measured({ host, began }: Flip): { readonly took?: number } {
+    if (began === undefined) return {};
+    const took = Math.max(0, Math.round(this.#clock.monotonic() / 100 - began.at * 10) / 10);
+    this.reactions.add({ at: this.#clock.now(), kind: began.kind, host, took });
+    return { took };
   }
 
   refused(reason: string): void {
@@ -52,6 +67,6 @@ export class FlipLog {
   }
 }
 
-function fieldsOf({ since, ...flip }: Flip) {
+function fieldsOf({ since, left, began, ...flip }: Flip) {
   return { ...flip, ...(since > 0 ? { since: new Date(since * 1000).toISOString() } : {}) };
 }

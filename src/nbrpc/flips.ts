@@ -1,6 +1,9 @@
 /** Which services changed their route in a pass: what a person wants to read (pure). */
 import { type Policy, policyOf } from './policy-spec.ts';
+import type { ReactionKind } from './reaction-times.ts';
 import { presumedLines } from './sets.ts';
+import { hostCause } from './reason-record.ts';
+import { causeSentence } from './reason-text.ts';
 import type { Changes, HostEntry } from './state.ts';
 
 export type RouteName = 'direct' | 'tunnel' | 'dropped' | 'unknown';
@@ -16,13 +19,18 @@ export interface Flip {
   readonly reason: string;
   /** Since when the host fails, or failed before it went back: seconds since the epoch, 0 where it never did. */
   readonly since: number;
+  /** The exit that it took before, where it has had another one; empty: none worked for it. */
+  readonly left?: string;
+  /** What its reaction time is of, and counted from (seconds of the monotonic clock); absent where it cannot be told. */
+  readonly began?: { readonly kind: ReactionKind; readonly at: number };
 }
 
-/** `whenNone`: what becomes of a blocked service while no exit works for it. */
+/** `whenNone`: what becomes of a blocked service while no exit works for it. `sentences`: reasons say how it is blocked, where that is known. */
 export function flipsOf(
   changes: Changes,
   fallback: Policy,
   whenNone: (host: string) => 'direct' | 'drop' = () => 'direct',
+  sentences = false,
 ): readonly Flip[] {
   const flips: Flip[] = [];
   for (const { name, before, after } of changes.hosts) {
@@ -36,7 +44,8 @@ export function flipsOf(
     if (gained.length > 0 && after !== undefined) {
       const known = before?.record.exit === '' ? stuck : 'direct';
       const from = before === undefined || before.record.state === null ? 'unknown' : known;
-      const reason = reasonOf(after, gained, fallback);
+      const reason = (sentences && causeSentence(hostCause(after))) || reasonOf(after, gained, fallback);
+      const left = before?.record.exit === '' ? { left: '' } : {};
       flips.push({
         host: name,
         from,
@@ -45,6 +54,7 @@ export function flipsOf(
         addresses: gained,
         reason,
         since: after.record.failingSince,
+        ...left,
       });
     }
     if (lost.length > 0) {
@@ -60,7 +70,8 @@ export function flipsOf(
     if (stayed.length > 0 && after !== undefined && taken !== undefined && left !== taken) {
       const reason = left === undefined ? 'its exit is chosen' : leftReason(left, after);
       const since = after.record.failingSince;
-      flips.push({ host: name, from: 'tunnel', to: 'tunnel', exit: taken, addresses: stayed, reason, since });
+      const other = left === undefined ? {} : { left };
+      flips.push({ host: name, from: 'tunnel', to: 'tunnel', exit: taken, addresses: stayed, reason, since, ...other });
     }
   }
   return flips.sort((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0));

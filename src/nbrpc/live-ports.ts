@@ -1,6 +1,7 @@
 /** Opens and closes the ports that depend on the configuration, all of them or none. */
 import { NetstewardError } from '../core/errors.ts';
 import { describeFileFailure } from '../core/file-failure.ts';
+import type { DnsTransport } from '../system/dns-client-ports.ts';
 import type { AddressSets, HttpProbe, Resolver } from '../system/ports.ts';
 import { type NbrpcConfig, sinkOf } from './config.ts';
 import type { Closable, NbrpcHost } from './ports.ts';
@@ -8,6 +9,8 @@ import type { Closable, NbrpcHost } from './ports.ts';
 export interface LivePorts {
   readonly resolver: Closable<Resolver>;
   readonly probe: Closable<HttpProbe>;
+  /** Holds nothing open. */
+  readonly dns: DnsTransport;
   readonly sets: AddressSets;
 }
 
@@ -21,7 +24,8 @@ export async function openPorts(host: NbrpcHost, config: NbrpcConfig, sets?: Add
   let probe: Closable<HttpProbe> | undefined;
   try {
     probe = await host.openProbe({ ca, sourcePorts });
-    return { resolver, probe, sets: sets ?? (await host.openSets(sink, config.on_stop)) };
+    const dns = host.openDns({ ca });
+    return { resolver, probe, dns, sets: sets ?? (await host.openSets(sink, config.on_stop)) };
   } catch (error) {
     await probe?.close?.();
     await resolver.close?.();

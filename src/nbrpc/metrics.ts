@@ -1,12 +1,13 @@
 /** Metrics of nbrpc (pure). */
-import { byLabel, type Metric, type MetricDefinition, measured, timestamp } from '../core/metrics.ts';
+import { byLabel, histogram, type Metric, type MetricDefinition, measured, timestamp } from '../core/metrics.ts';
 import type { AddressSetsStatus } from '../system/ports.ts';
+import { reactionBounds, reactionKinds } from './reaction-times.ts';
 import type { ExitStatus, NbrpcDetail } from './status.ts';
 
 export const nbrpcMetrics = {
   services: {
     name: 'netsteward_nbrpc_services',
-    help: 'Services of the check lists, by where they stand (rerouted, failing, unchecked, unresolved, waiting, ok).',
+    help: 'Services of the check lists, by where they stand (dropped, rerouted, failing, unchecked, unresolved, waiting, ok).',
     type: 'gauge',
     unit: 'services',
     labels: ['standing'],
@@ -17,6 +18,13 @@ export const nbrpcMetrics = {
     type: 'gauge',
     unit: 'services',
     labels: ['state'],
+  },
+  causes: {
+    name: 'netsteward_nbrpc_service_causes',
+    help: 'Services that fail in a known way, routed around or not, by the step at which they do (name, connect, tls, http, transfer).',
+    type: 'gauge',
+    unit: 'services',
+    labels: ['kind'],
   },
   rerouted: {
     name: 'netsteward_nbrpc_service_rerouted',
@@ -53,6 +61,13 @@ export const nbrpcMetrics = {
     unit: 'seconds',
     labels: ['exit'],
   },
+  reactions: {
+    name: 'netsteward_nbrpc_reaction_seconds',
+    help: 'From the first check that told to the change of route in the kernel, by kind (reroute, release, fail-over).',
+    type: 'histogram',
+    unit: 'seconds',
+    labels: ['kind'],
+  },
   inUse: {
     name: 'netsteward_nbrpc_addresses_in_use',
     help: 'Listed addresses that packets went to lately, which are checked first (with nbrpc.in_use).',
@@ -87,7 +102,7 @@ export const nbrpcMetrics = {
 export function metricsOf(
   detail: NbrpcDetail & { readonly sets?: Pick<AddressSetsStatus, 'connections'> },
 ): readonly Metric[] {
-  const { byStanding, byState, blocked, lastPass, nextPass, hosts, exits } = detail;
+  const { byStanding, byState, byCause, blocked, lastPass, nextPass, hosts, exits, reactions } = detail;
   const ofExits = (value: (exit: ExitStatus) => number | null) =>
     exits.flatMap((exit) => {
       const found = value(exit);
@@ -97,6 +112,7 @@ export function metricsOf(
   return [
     measured(nbrpcMetrics.services, byLabel('standing', byStanding)),
     measured(nbrpcMetrics.states, byLabel('state', byState)),
+    measured(nbrpcMetrics.causes, byLabel('kind', byCause)),
     measured(nbrpcMetrics.rerouted, rerouted),
     measured(nbrpcMetrics.addresses, blocked),
     measured(
@@ -110,6 +126,16 @@ export function metricsOf(
     measured(
       nbrpcMetrics.exitLatency,
       ofExits(({ latency }) => (latency === null ? null : latency / 1000)),
+    ),
+    histogram(
+      nbrpcMetrics.reactions,
+      reactionBounds,
+      reactions === undefined
+        ? []
+        : reactionKinds.map((kind) => {
+            const { classes: counts, sum } = reactions.byKind[kind];
+            return { labels: { kind }, counts, sum };
+          }),
     ),
     measured(nbrpcMetrics.inUse, detail.inUse === undefined ? [] : detail.inUse),
     measured(

@@ -1,6 +1,7 @@
 /** The state that nbrpc keeps, as values: hosts, their addresses, and the list entries they come from. Times are seconds since the epoch. */
 
 import type { PromptRecord } from './prompt/record.ts';
+import type { Cause } from './reason.ts';
 
 /** True: works. False: fails. Null: not known. */
 export type Tri = boolean | null;
@@ -47,6 +48,8 @@ export interface HostRecord {
   readonly reason: string;
   /** The way around that it takes; empty: none works; absent: it takes none, or there is but the one without a name. */
   readonly exit?: string;
+  /** What is wrong with the name; absent: nothing, as far as is known. */
+  readonly cause?: Cause;
 }
 
 export interface AddressRecord {
@@ -67,12 +70,14 @@ export interface AddressRecord {
   readonly down: number;
   /** What the prompt schedule knows of it; absent under the original one. */
   readonly prompt?: PromptRecord;
+  /** How it fails; absent where it does not, or where only the list says so. */
+  readonly cause?: Cause;
 }
 
 /** What one check of one host at one address said. */
 export type CheckResult =
   | { readonly kind: 'ok' }
-  | { readonly kind: 'fail'; readonly reason: string }
+  | { readonly kind: 'fail'; readonly reason: string; readonly cause?: Cause }
   /** No verdict: an unknown check type, or nothing came of it. */
   | { readonly kind: 'none' }
   /** This machine could not even try: nothing is learnt of the service. */

@@ -64,3 +64,9 @@ function stateLog(
     },
   });
 }
+
+/** Whether a zone file may be written: a state that knows nothing yet must not empty it. */
+export function knowsNames(state: State): boolean {
+  for (const { addresses } of state.hosts()) if (addresses.size > 0) return true;
+  return false;
+}

@@ -109,6 +109,35 @@ export class Passes {
     this.#lists.request();
   }
 
+  /** Asks a host's name and all of its addresses now, unless it is being asked; how many addresses, of how many. */
+  askNow(host: string): readonly [asked: number, of: number] {
+    const { store, settings, resolver, checks } = this.#options;
+    const entry = store.state.host(host);
+    if (entry === undefined || !needsProbe(entry.record.check)) return [0, 0];
+    const targets = [...entry.addresses.keys()];
+    if (this.#both().some((rounds) => rounds.isBusy(host))) return [0, targets.length];
+    const { check, policy } = entry.record;
+    const { family } = policyOf(policy, settings.defaultPolicy);
+    const how = { timeout: settings.resolveTimeout, filter: settings.filterAddresses };
+    this.#probes.start({
+      host,
+      check,
+      policy,
+      checks: targets.length,
+      ask: async (signal, onCheck) => {
+        const checkAt = async (address: string): Promise<Checked> => {
+          const result = await checkTarget(checks, { host, address, check }, signal);
+          onCheck();
+          return { host, address, check, result };
+        };
+        const asked = resolveHost(resolver, host, family, how, signal);
+        const [resolved, checked] = await Promise.all([asked, Promise.all(targets.map(checkAt))]);
+        return { resolved, checked };
+      },
+    });
+    return [targets.length, targets.length];
+  }
+
   /** Nothing of them runs afterwards; what was asked and not answered is asked again by the next ones. */
   async stop(): Promise<void> {
     const work = [this.#lists, this.#checks, this.#nameHarvest, this.#probeHarvest].map((each) => each.stop());

@@ -2,6 +2,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { AgentLook } from '../system/agent-look.ts';
+import type { DnsTransport } from '../system/dns-client-ports.ts';
 import type { AddressSets, Commands, Files, HttpProbe, OutputFiles, Resolver, Store, Uplink } from '../system/ports.ts';
 import type { ResolverHearer } from '../system/resolver-word.ts';
 import type { NameServer, PortRange, Sink } from './config.ts';
@@ -33,6 +34,10 @@ export interface NbrpcHost {
   readonly resolverWord?: ResolverHearer;
   openResolver(setup: ResolverSetup): Closable<Resolver> | Promise<Closable<Resolver>>;
   openProbe(setup: ProbeSetup): Closable<HttpProbe> | Promise<Closable<HttpProbe>>;
+  /** For second resolvers. `ca`: as of `ProbeSetup`. */
+  openDns(setup: Pick<ProbeSetup, 'ca'>): DnsTransport;
+  /** A number from 0 to 65535 that nobody can foretell. */
+  id(): number;
   /** `onStop`: what becomes of the sets when this process ends without a word. */
   openSets(sink: Sink, onStop: 'keep' | 'flush'): AddressSets | Promise<AddressSets>;
 }

@@ -1,7 +1,7 @@
 /** The second look at what fails: another name at the same address, the same name at another resolver; never in the way of checks. */
 import type { HttpProbe, ProbeOutcome, ProbeRequest, Resolver } from '../system/ports.ts';
 import { canonicalAddress, familyOf, isPublicAddress } from './address.ts';
-import { requestPath } from './checker.ts';
+import { requestPath, staysHome } from './checker.ts';
 import { expectationOf } from './expectation.ts';
 import type { CheckSpec, Family } from './model.ts';
 import { type Cause, cause, causeOf, listed } from './reason.ts';
@@ -166,8 +166,8 @@ export class CauseLook {
     for (const address of otherAddresses(suspect, said).slice(0, mostTried)) {
       const { host, check } = suspect;
       const outcome = await this.#probe({ host, check, address, path: check.path }, signal);
-      const worked =
-        outcome.kind !== 'local-failure' && causeOf(outcome, { host, codes: expectation.codes }).kind === 'none';
+      const asked = { host, codes: expectation.codes, sameSite: staysHome(check) };
+      const worked = outcome.kind !== 'local-failure' && causeOf(outcome, asked).kind === 'none';
       if (!worked) continue;
       const symptom = causeSentence(suspect.cause);
       return cause(

@@ -6,6 +6,8 @@ import { freshTimeline } from './counted-time.ts';
 import { hostNameProblem } from './host-name.ts';
 import type { AddressRecord, AddressState, HostRecord, HostState, ListEntry } from './model.ts';
 import { promptRecordOf, promptRecordText } from './prompt/record.ts';
+import { decodeCause, encodeCause, noCause } from './reason.ts';
+import { withCause } from './reason-record.ts';
 import { type Changes, type HostEntry, type ListRecord, State } from './state.ts';
 
 export function damagedFile(path: string, what: string, cause?: unknown): NetstewardError {
@@ -36,23 +38,26 @@ export function loadState(database: Database, path: string): State {
       changedCounted,
       failingCounted,
       exit,
+      cause,
     ] = row as HostRow;
     if (hostNameProblem(name) !== undefined) throw damaged(`${JSON.stringify(name)} is no host name`);
     const check = { type, path: checkPath, result };
-    const record = { name, order: id, check, policy, state, checked, changed, failingSince, reason };
-    const times = { changedCounted, failingCounted, ...(exit === null ? {} : { exit }) };
-    hosts.set(id, { record: { ...record, ...times }, addresses: new Map() });
+    const times = { checked, changed, failingSince, changedCounted, failingCounted };
+    const taken = exit === null ? {} : { exit };
+    const record: HostRecord = { name, order: id, check, policy, state, reason, ...times, ...taken };
+    hosts.set(id, { record: withCause(record, decodeCause(cause)), addresses: new Map() });
   }
   for (const row of tuples(database, 'addresses', addressColumns)) {
-    const [id, host, address, state, reason, seen, checked, changed, altChecked, altReason, down, kept] =
+    const [id, host, address, state, reason, seen, checked, changed, altChecked, altReason, down, kept, cause] =
       row as AddressRow;
     if (!isIPv4(address) && !isIPv6(address)) throw damaged(`${JSON.stringify(address)} is no address`);
     const prompt = kept === null ? undefined : promptRecordOf(kept);
     const times = { seen, checked, changed, altChecked, altReason, down };
-    const record = { address, order: id, state, reason, ...times, ...(prompt === undefined ? {} : { prompt }) };
+    const known = prompt === undefined ? {} : { prompt };
+    const record: AddressRecord = { address, order: id, state, reason, ...times, ...known };
     const entry = hosts.get(host);
     if (entry === undefined) throw damaged(`the address ${address} is of no host`);
-    entry.addresses.set(address, record);
+    entry.addresses.set(address, withCause(record, decodeCause(cause)));
   }
   const lists = new Map<string, ListRecord & { entries: Map<string, ListEntry> }>();
   for (const [listPath, position, mtime] of tuples(database, 'lists', 'path, position, mtime') as ListRow[]) {
@@ -91,6 +96,7 @@ type HostRow = [
   number,
   number,
   string | null,
+  string,
 ];
 type AddressRow = [
   number,
@@ -105,14 +111,15 @@ type AddressRow = [
   string,
   number,
   string | null,
+  string,
 ];
 type ListRow = [string, number, number | null];
 type EntryRow = [string, number, string, string, string, string, string];
 
 const hostColumns =
-  'id, name, check_type, check_path, check_result, policy, state, checked, changed, failing_since, reason, changed_counted, failing_counted, exit';
+  'id, name, check_type, check_path, check_result, policy, state, checked, changed, failing_since, reason, changed_counted, failing_counted, exit, cause';
 const addressColumns =
-  'id, host, address, state, reason, seen, checked, changed, alt_checked, alt_reason, down, prompt';
+  'id, host, address, state, reason, seen, checked, changed, alt_checked, alt_reason, down, prompt, cause';
 const entryColumns = 'list, rank, host, check_type, check_path, check_result, policy';
 
 /** Writes what differs; to be called inside a transaction. */
@@ -204,10 +211,11 @@ export class ChangeWriter {
         changedCounted,
         failingCounted,
         exit = null,
+        cause = noCause,
       } = record;
       const times = [checked, changed, failingSince, reason, changedCounted, failingCounted] as const;
       const checkValues = [check.type, check.path, check.result] as const;
-      this.#putHost.run(order, name, ...checkValues, policy, state, ...times, exit);
+      this.#putHost.run(order, name, ...checkValues, policy, state, ...times, exit, encodeCause(cause));
     }
     if (after.addresses === before?.addresses) return;
     for (const [text, old] of before?.addresses ?? []) {
@@ -216,9 +224,10 @@ export class ChangeWriter {
     for (const [text, address] of after.addresses) {
       if (address === before?.addresses.get(text)) continue;
       const { order, state, reason, seen, checked, changed, altChecked, altReason, down, prompt } = address;
+      const cause = encodeCause(address.cause ?? noCause);
       const times = [seen, checked, changed, altChecked] as const;
       const kept = prompt === undefined ? null : promptRecordText(prompt);
-      this.#putAddress.run(order, record.order, text, state, reason, ...times, altReason, down, kept);
+      this.#putAddress.run(order, record.order, text, state, reason, ...times, altReason, down, kept, cause);
     }
   }
 }

@@ -2,9 +2,9 @@
 import { formatDuration } from '../core/duration.ts';
 import { NetstewardError } from '../core/errors.ts';
 import type { ModuleHealth, RunningModule, StopReason } from '../core/module.ts';
-import { WarningBoard } from '../core/warnings.ts';
+import type { WarningBoard } from '../core/warnings.ts';
 import type { AddressSetsStatus } from '../system/ports.ts';
-import { believable } from '../system/resolver-word.ts';
+import { answerTo } from './answers.ts';
 import { ProbeSource } from './checker.ts';
 import { type NbrpcConfig, passSettings, sinkOf } from './config.ts';
 import { CountedTime } from './counted-time.ts';
@@ -13,12 +13,13 @@ import { exitGates } from './exit-gates.ts';
 import { FlipLog } from './flip-log.ts';
 import { type Flip, flipsOf } from './flips.ts';
 import { closePorts, type LivePorts, openPorts } from './live-ports.ts';
-import { Outputs } from './outputs.ts';
-import { OwnSideGates } from './own-side.ts';
+import { knowsNames, Outputs } from './outputs.ts';
+import { ownSideGates } from './own-side-ports.ts';
 import { Passes, type PassListener } from './passes.ts';
 import type { NbrpcHost } from './ports.ts';
 import { PromptPasses } from './prompt/passes.ts';
 import { promptDefaults, promptInUse } from './prompt/settings.ts';
+import { Causes } from './reason-keeping.ts';
 import { routesDiffer } from './sets.ts';
 import { HeldSets, type SinkPorts, sameTable } from './sink.ts';
 import type { State } from './state.ts';
@@ -27,6 +28,7 @@ import { type Replacement, StateStore } from './store.ts';
 import { PassTelling } from './telling.ts';
 import { UseWatch } from './use-watch.ts';
 import { wantedContents } from './wanted-contents.ts';
+import { loggedWarnings } from './warning-log.ts';
 import { withSignal } from './with-signal.ts';
 
 /** Codes of errors after which the last good state goes on, and the pass is tried again. */
@@ -63,6 +65,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   #live: Live;
   #passes: Passes | PromptPasses;
   #outputs: Outputs;
+  #causes: Causes;
   /** Of the last request for the health, with what it was made of. */
   #hosts: { readonly blocked: ReadonlySet<string>; readonly status: HostsStatus } | undefined;
   /** Whether a zone file may be written: a state that knows nothing yet must not empty it. */
@@ -97,6 +100,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     // The supervisor looks at it; without it a crash must not end the process before stop() has cleaned up.
     this.done.catch(() => {});
     this.#outputs = this.#openOutputs();
+    this.#causes = this.#openCauses();
     this.#passes = this.#makePasses();
   }
 
@@ -108,14 +112,8 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     try {
       signal.throwIfAborted();
       ports = await openPorts(host, config);
-      const board = new WarningBoard(
-        () => clock.now(),
-        (change, { code, subject, severity, text, remedy }) => {
-          const level = change === 'cleared' ? 'info' : severity === 'error' ? 'error' : 'warn';
-          log[level](`warning-${change}`, { code, subject, text, remedy });
-        },
-      );
-      const sinkPorts = { board, log, clock, flips: new FlipLog(log) };
+      const board = loggedWarnings(clock, log);
+      const sinkPorts = { board, log, clock, flips: new FlipLog(log, clock) };
       const sets = new HeldSets(sinkOf(config), ports.sets, sinkPorts);
       const live = { config, store, ports, sets };
       const wanted = wantedContents(live.config, live.store.state, live.sets.sink);
@@ -139,12 +137,13 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     const { blocked } = sets;
     if (this.#hosts?.blocked !== blocked) {
       const whyUnchecked = this.#telling.whyUnchecked.bind(this.#telling);
-      const known = { blocked, whyUnchecked };
+      const known = { blocked, dropped: sets.dropped, whyUnchecked };
       this.#hosts = { blocked, status: hostsStatus(store.state, config.default_policy, known) };
     }
     const hosts = this.#hosts.status;
-    const { rerouted } = hosts.byStanding;
-    const { firstPass } = this.#passes;
+    const { rerouted, dropped } = hosts.byStanding;
+    const passes = this.#passes;
+    const { firstPass } = passes;
     const detail: RunningDetail = {
       ...hosts,
       rerouted,
@@ -152,13 +151,22 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
       lastPass: this.#lastPass ?? null,
       nextPass: this.#nextPass ?? null,
       firstPass: firstPass ?? null,
-      exits: this.#passes instanceof PromptPasses ? exitsStatus(store.state, this.#passes.exits, sets.via) : [],
+      ...(passes instanceof PromptPasses
+        ? { exits: exitsStatus(store.state, passes.exits, sets.via), reactions: this.#sinkPorts.flips.reactions.told }
+        : { exits: [] }),
       sets: status,
       ...this.#use.told,
     };
     const under = firstPass === undefined ? '' : ', first pass under way';
-    const summary = `${rerouted} of ${hosts.total} service${hosts.total === 1 ? '' : 's'} rerouted${under}`;
+    const lost = dropped === 0 ? '' : `, ${dropped} dropped`;
+    const summary = `${rerouted} of ${hosts.total} service${hosts.total === 1 ? '' : 's'} rerouted${lost}${under}`;
     return { ready: true, summary, warnings: this.#board.list(), detail };
+  }
+
+  command(name: string, argument: string): Promise<string> {
+    const { config, store } = this.#live;
+    const known = { config, state: store.state, passes: this.#passes, telling: this.#telling };
+    return answerTo(name, argument, this.#host, known);
   }
 
   reload(next: NbrpcConfig): Promise<void> {
@@ -179,6 +187,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     await passes;
     // A reload that was under way has left new ones.
     await this.#passes.stop();
+    await this.#causes.close();
     const { config, store, ports, sets } = this.#live;
     try {
       await sets.close(reason === 'shutdown' ? config.on_stop : 'keep');
@@ -199,6 +208,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     let ports: LivePorts | undefined;
     let { store } = before;
     await this.#passes.stop();
+    await this.#causes.close();
     try {
       if (config.state !== before.config.state) {
         store = StateStore.open({ store: this.#host.store, path: config.state, clock: this.#host.clock });
@@ -237,6 +247,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
 
   #restart(): void {
     this.#hosts = undefined;
+    this.#causes = this.#openCauses();
     this.#passes = this.#makePasses();
     if (this.#stopping === undefined) this.#passes.request();
   }
@@ -246,25 +257,23 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     return new Outputs(this.#host, this.#board, config, store.state, Math.round(this.#host.clock.now()) / 1000);
   }
 
+  #openCauses(): Causes {
+    const { config, store, ports } = this.#live;
+    const onFound = (): void => {
+      this.#hosts = undefined;
+    };
+    const onDefect = (error: unknown): void => this.#settle.reject(error);
+    return new Causes({ ...this.#host, ...ports, config, store, onFound, onDefect });
+  }
+
   #makePasses(): Passes | PromptPasses {
-    const { clock, files, uplink, resolverWord } = this.#host;
+    const { clock, files } = this.#host;
     const { config, store, ports } = this.#live;
     const { check, control, resolver } = config;
     this.#namesKnown = knowsNames(store.state);
-    const checks = new ProbeSource(ports.probe, { timeout: check.timeout, bodyLimit: check.body_limit });
-    const gates = new OwnSideGates(
-      {
-        uplink,
-        resolver: ports.resolver,
-        checks,
-        believable: () =>
-          believable(
-            resolverWord?.words() ?? [],
-            resolver.servers?.map(({ address }) => address),
-          ),
-      },
-      { uplink: control.uplink, services: control.services, resolveTimeout: resolver.timeout },
-    );
+    const rules = { sameSite: config.schedule === 'prompt' };
+    const checks = new ProbeSource(ports.probe, { timeout: check.timeout, bodyLimit: check.body_limit }, rules);
+    const gates = ownSideGates(this.#host, config, ports.resolver, checks);
     const interval = config.timers.pass;
     const listener = this.#listener(interval);
     const shared = {
@@ -320,12 +329,15 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
         this.#board.clear('state-file-damaged', '');
         this.#hosts = undefined;
         this.#outputs.learned(learned, store.state);
-        this.#telling.learned(learned, store.state);
+        const sentences = config.schedule === 'prompt';
+        this.#telling.learned(learned, store.state, sentences);
+        this.#causes.learned(learned);
         this.#followFile();
         const { hosts } = learned.changes;
         if (hosts.length === 0) return;
         if (config.in_use || routesDiffer(hosts, config.default_policy)) {
-          this.#apply(flipsOf(learned.changes, config.default_policy, whenNoExitOf(config)));
+          const flips = flipsOf(learned.changes, config.default_policy, whenNoExitOf(config), sentences);
+          this.#apply(this.#passes instanceof PromptPasses ? this.#passes.timed(flips, learned) : flips);
         }
         this.#holdZones();
       },
@@ -378,9 +390,4 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     this.#telling.conflicts(wanted.conflicts);
     this.#live.sets.hold(wanted, flips);
   }
-}
-
-function knowsNames(state: State): boolean {
-  for (const { addresses } of state.hosts()) if (addresses.size > 0) return true;
-  return false;
 }

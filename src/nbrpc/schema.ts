@@ -36,7 +36,8 @@ const schema = `
     reason TEXT NOT NULL,
     changed_counted REAL NOT NULL,
     failing_counted REAL NOT NULL,
-    exit TEXT
+    exit TEXT,
+    cause TEXT NOT NULL DEFAULT ''
   ) STRICT;
   CREATE TABLE timeline (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -56,6 +57,7 @@ const schema = `
     alt_reason TEXT NOT NULL,
     down REAL NOT NULL,
     prompt TEXT,
+    cause TEXT NOT NULL DEFAULT '',
     UNIQUE (host, address)
   ) STRICT;
 `;
@@ -80,6 +82,8 @@ const migrations: ReadonlyMap<number, string> = new Map([
     `
       ALTER TABLE hosts ADD COLUMN exit TEXT;
       ALTER TABLE addresses ADD COLUMN prompt TEXT;
+      ALTER TABLE hosts ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+      ALTER TABLE addresses ADD COLUMN cause TEXT NOT NULL DEFAULT '';
     `,
   ],
 ]);

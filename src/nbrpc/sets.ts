@@ -1,7 +1,8 @@
 /** From the policy to the contents of nftables sets (pure). */
 import type { SetContents } from '../system/ports.ts';
 import { familyOf } from './address.ts';
-import { type Family, triOfHost } from './model.ts';
+import { type Claim, claimsOf, type SettledBy, setFor, settledAddresses, type Way, type WayChoice } from './claims.ts';
+import { triOfHost } from './model.ts';
 import { compareText, formatLines, hostLines, type PolicyLine, wanted } from './policy.ts';
 import { type Policy, policyOf } from './policy-spec.ts';
 import type { HostChange, HostEntry, StateView } from './state.ts';
@@ -26,13 +27,15 @@ export interface Ways {
   readonly whenNone: (host: string) => 'direct' | 'drop';
 }
 
-/** An address that several hosts want, with opposite verdicts. */
+/** An address that several hosts share and want to go different ways. */
 export interface AddressConflict {
   readonly address: string;
-  /** The first by name, which decides, and the first that disagrees. */
+  /** The one that decides, and the first by name that disagrees. */
   readonly hosts: readonly [string, string];
-  /** The verdict that counts. */
-  readonly verdict: 'ok' | 'na';
+  /** What each of them wants. */
+  readonly ways: readonly [Way, Way];
+  /** What made the difference. */
+  readonly by: SettledBy;
 }
 
 export interface WantedSets {
@@ -46,71 +49,55 @@ export interface WantedSets {
   readonly dropped: ReadonlySet<string>;
 }
 
-/** `never`: addresses that never enter a set, such as those of the resolvers. */
+/** `never`: addresses that never enter a set, such as those of the resolvers. `priority`: of a host, where several share an address. */
 export function wantedSets(
   state: StateView,
   fallback: Policy,
   names: SetNames,
   never: ReadonlySet<string>,
   ways?: Ways,
+  priority: (host: string) => number = () => 0,
 ): WantedSets {
-  const decided = new Map<string, { verdict: 'ok' | 'na'; host: string }>();
-  const conflicts = new Map<string, AddressConflict>();
-  for (const entry of [...state.hosts()].sort((a, b) => compareText(a.record.name, b.record.name))) {
-    for (const { address, verdict, host } of presumedLines(entry, fallback)) {
-      if (never.has(address)) continue;
-      const first = decided.get(address);
-      if (first === undefined) decided.set(address, { verdict, host });
-      else if (first.verdict !== verdict && !conflicts.has(address)) {
-        conflicts.set(address, { address, hosts: [first.host, host], verdict: first.verdict });
-      }
-    }
-  }
   const contents = new Map<string, Set<string>>();
-  const { direct4, direct6, drop4, drop6 } = names;
-  const kept = ways === undefined ? [names] : [{ direct4, direct6, drop4, drop6 }, ...ways.exits.values()];
-  for (const each of kept)
-    for (const name of Object.values(each)) if (name !== undefined) contents.set(name, new Set());
+  for (const kept of ways === undefined ? [names] : [withoutBlocked(names), ...ways.exits.values()]) {
+    for (const name of Object.values(kept)) if (name !== undefined) contents.set(name, new Set());
+  }
+  const conflicts: AddressConflict[] = [];
   const blocked = new Set<string>();
   const via = new Map<string, string>();
   const dropped = new Set<string>();
-  for (const [address, { verdict, host }] of decided) {
-    const way = verdict === 'na' ? wayAround(state.host(host), ways) : ({ kind: 'direct' } as const);
+  for (const [address, { claim, by, against }] of settledAddresses(claims(state, fallback, ways, priority), never)) {
+    const { way } = claim;
+    if (against !== undefined)
+      conflicts.push({ address, hosts: [claim.host, against.host], ways: [way, against.way], by });
     if (way.kind === 'around') blocked.add(address);
     if (way.kind === 'around' && way.exit !== undefined) via.set(address, way.exit);
     if (way.kind === 'dropped') dropped.add(address);
-    const name = setOf(way, familyOf(address), names, ways);
+    const name = setFor(way, familyOf(address), names, ways?.exits);
     if (name !== undefined) contents.get(name)?.add(address);
   }
-  return { contents, conflicts: [...conflicts.values()], blocked, via, dropped };
+  conflicts.sort((a, b) => compareText(a.address, b.address));
+  return { contents, conflicts, blocked, via, dropped };
 }
 
-/** `nowhere`: blocked, but no way around works, so that it goes as if nobody had said anything. */
-type Way =
-  | { readonly kind: 'direct' | 'dropped' | 'nowhere' }
-  | { readonly kind: 'around'; readonly exit: string | undefined };
-
-/** Of a blocked service. */
-function wayAround(entry: HostEntry | undefined, ways: Ways | undefined): Way {
-  if (ways === undefined || entry === undefined) return { kind: 'around', exit: undefined };
-  const { exit, name } = entry.record;
-  if (exit === '') return { kind: ways.whenNone(name) === 'drop' ? 'dropped' : 'nowhere' };
-  // Before it has chosen, and after its exit has left the configuration, until it chooses again.
-  const [first] = ways.exits.keys();
-  return { kind: 'around', exit: exit !== undefined && ways.exits.has(exit) ? exit : first };
+/** By host, in the order of the dump, so that the same contents have the same order. */
+function claims(
+  state: StateView,
+  fallback: Policy,
+  ways: Ways | undefined,
+  priority: (host: string) => number,
+): readonly (readonly Claim[])[] {
+  const choice: WayChoice =
+    ways === undefined
+      ? { exits: undefined, whenNone: () => 'direct' }
+      : { exits: [...ways.exits.keys()], whenNone: ways.whenNone };
+  return [...state.hosts()]
+    .sort((a, b) => compareText(a.record.name, b.record.name))
+    .map((entry) => claimsOf(entry, presumedLines(entry, fallback), choice, priority(entry.record.name)));
 }
 
-function setOf(way: Way, family: Family, names: SetNames, ways: Ways | undefined): string | undefined {
-  switch (way.kind) {
-    case 'direct':
-      return names[`direct${family}`];
-    case 'dropped':
-      return names[`drop${family}`];
-    case 'nowhere':
-      return undefined;
-    case 'around':
-      return (way.exit === undefined ? names : ways?.exits.get(way.exit))?.[`blocked${family}`];
-  }
+function withoutBlocked(names: SetNames): SetNames {
+  return { ...names, blocked4: undefined, blocked6: undefined };
 }
 
 /**

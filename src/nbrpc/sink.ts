@@ -89,6 +89,11 @@ export class HeldSets {
     return this.#inKernel?.blocked ?? none;
   }
 
+  /** Addresses that are dropped. */
+  get dropped(): ReadonlySet<string> {
+    return this.#inKernel?.dropped ?? none;
+  }
+
   /** By address, which exit of several it goes through. */
   get via(): ReadonlyMap<string, string> {
     return this.#inKernel?.via ?? new Map();

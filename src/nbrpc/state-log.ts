@@ -2,7 +2,7 @@
 import { describeError } from '../core/errors.ts';
 import type { OutputFiles } from '../system/ports.ts';
 import type { DecideSettings } from './decide.ts';
-import type { AddressRecord, HostRecord } from './model.ts';
+import type { AddressRecord, CheckResult, HostRecord } from './model.ts';
 import type { Learned } from './pass.ts';
 import type { HostEntry, State } from './state.ts';
 import { formatLogLine, type LogLine } from './state-log-lines.ts';
@@ -122,15 +122,21 @@ export class StateLog {
 }
 
 function stateLine({ record, addresses }: HostEntry, now: number): string {
-  // What the prompt schedule keeps is in the clock of one run: nothing of it could be played again.
-  const host: HostRecord = { ...record };
-  delete (host as { exit?: string }).exit;
-  const kept = [...addresses.values()].map((address) => {
-    const copy: AddressRecord = { ...address };
-    delete (copy as { prompt?: unknown }).prompt;
-    return copy;
-  });
-  return formatLogLine(now, { kind: 'state', record: host, addresses: kept });
+  const kept = [...addresses.values()].map(addressKept);
+  return formatLogLine(now, { kind: 'state', record: hostKept(record), addresses: kept });
+}
+
+/** What the prompt schedule keeps is in the clock of one run: nothing of it could be played again. Causes decide nothing. */
+function hostKept({ exit: _exit, cause: _cause, ...record }: HostRecord): HostRecord {
+  return record;
+}
+
+function addressKept({ prompt: _prompt, cause: _cause, ...record }: AddressRecord): AddressRecord {
+  return record;
+}
+
+function resultKept(result: CheckResult): CheckResult {
+  return result.kind === 'fail' ? { kind: 'fail', reason: result.reason } : result;
 }
 
 function inputsLine(report: Learned, state: State): string {
@@ -148,12 +154,13 @@ function inputsLine(report: Learned, state: State): string {
     listed,
     removed: [...removed],
     resolved: resolved.map(({ host, addresses }) => ({ host, addresses: [...addresses] })),
-    checked: checked.map(({ host, address, check, result }) => ({ host, address, check, result })),
+    checked: checked.map(({ host, address, check, result }) => ({ host, address, check, result: resultKept(result) })),
   });
 }
 
 function same(known: HostEntry | undefined, now: HostEntry): boolean {
   if (known === now) return true;
-  if (known === undefined || JSON.stringify(known.record) !== JSON.stringify(now.record)) return false;
-  return JSON.stringify([...known.addresses]) === JSON.stringify([...now.addresses]);
+  if (known === undefined || JSON.stringify(hostKept(known.record)) !== JSON.stringify(hostKept(now.record))) return false;
+  const all = ({ addresses }: HostEntry): string => JSON.stringify([...addresses.values()].map(addressKept));
+  return all(known) === all(now);
 }

@@ -4,6 +4,9 @@ import { triOfAddress } from './model.ts';
 import { newestSeen } from './policy.ts';
 import { type Policy, policyOf } from './policy-spec.ts';
 import type { ExitHealth } from './prompt/exit-watch.ts';
+import type { ReactionsStatus } from './reaction-times.ts';
+import type { CauseKind } from './reason.ts';
+import { type CauseStatus, causeStatus, hostCause } from './reason-record.ts';
 import type { Progress } from './rounds.ts';
 import type { HostEntry, StateView } from './state.ts';
 
@@ -12,6 +15,8 @@ export interface AddressStatus {
   readonly state: 'ok' | 'na' | 'unknown';
   /** Why it fails, or why it was not checked; empty where there is nothing to say. */
   readonly reason: string;
+  /** How it fails; null: it does not, or nobody knows more than the reason says. */
+  readonly cause: CauseStatus | null;
   readonly checked: number | null;
   readonly changed: number | null;
   /** In the newest DNS answer. */
@@ -25,14 +30,15 @@ export interface AddressStatus {
 export type HostStateName = 'ok' | 'failing' | 'unstable' | 'na' | 'unknown';
 
 /**
- * Where a host stands, for people. `rerouted`: at least one address goes through the tunnel. `failing`: it does not work
+ * Where a host stands, for people. `dropped`: at least one address is, as no exit works for it. `rerouted`: at least one goes
+ * through the tunnel. `failing`: it does not work
  * directly, and goes direct all the same (in its grace period, or by its policy). `unchecked`: no address can be checked.
  * `unresolved`: DNS gave no address. `waiting`: for its first check. `ok`: all else.
  */
-export type Standing = 'rerouted' | 'failing' | 'unchecked' | 'unresolved' | 'waiting' | 'ok';
+export type Standing = 'dropped' | 'rerouted' | 'failing' | 'unchecked' | 'unresolved' | 'waiting' | 'ok';
 
 /** What matters most comes first. */
-const standings: readonly Standing[] = ['rerouted', 'failing', 'unchecked', 'unresolved', 'waiting', 'ok'];
+const standings: readonly Standing[] = ['dropped', 'rerouted', 'failing', 'unchecked', 'unresolved', 'waiting', 'ok'];
 
 export interface HostStatus {
   readonly name: string;
@@ -45,6 +51,8 @@ export interface HostStatus {
   readonly since: number | null;
   readonly failingSince: number | null;
   readonly reason: string;
+  /** How it is blocked, by the address that its reason names, else by its name; null: it is not, or nobody knows more. */
+  readonly cause: CauseStatus | null;
   readonly resolved: number | null;
   /** At most `mostAddresses`, those that are rerouted or fail first. */
   readonly addresses: readonly AddressStatus[];
@@ -71,6 +79,8 @@ export interface HostsStatus {
   readonly total: number;
   readonly byStanding: Readonly<Record<Standing, number>>;
   readonly byState: Readonly<Record<HostStateName, number>>;
+  /** Of those that are known to fail in some way, routed around or not, or whose name does. */
+  readonly byCause: Readonly<Record<Exclude<CauseKind, 'none'>, number>>;
 }
 
 export interface NbrpcDetail extends HostsStatus {
@@ -82,6 +92,8 @@ export interface NbrpcDetail extends HostsStatus {
   readonly blocked: number;
   /** In the preferred order; empty where there is one way around, without a name. */
   readonly exits: readonly ExitStatus[];
+  /** How long changes of routes have taken; absent under the original's schedule, whose hours and days are its settings. */
+  readonly reactions?: ReactionsStatus;
   /** When a pass last began all its checks. */
   readonly lastPass: number | null;
   readonly nextPass: number | null;
@@ -97,6 +109,8 @@ export const mostAddresses = 32;
 export interface Knowledge {
   /** Addresses that go through the tunnel. */
   readonly blocked: ReadonlySet<string>;
+  /** Addresses that are dropped; absent: none. */
+  readonly dropped?: ReadonlySet<string>;
   /** Why an address is not checked; undefined: nothing stands in the way. */
   readonly whyUnchecked: (host: string, address: string) => string | undefined;
 }
@@ -104,8 +118,11 @@ export interface Knowledge {
 export function hostsStatus(state: StateView, fallback: Policy, known: Knowledge): HostsStatus {
   const groups = new Map<Standing, HostEntry[]>(standings.map((standing) => [standing, []]));
   const byState = { ok: 0, failing: 0, unstable: 0, na: 0, unknown: 0 };
+  const byCause = { name: 0, connect: 0, tls: 0, http: 0, transfer: 0 };
   for (const entry of state.hosts()) {
     byState[entry.record.state ?? 'unknown'] += 1;
+    const { kind } = hostCause(entry);
+    if (kind !== 'none') byCause[kind] += 1;
     groups.get(standingOf(entry, known))?.push(entry);
   }
   const count = (standing: Standing): number => groups.get(standing)?.length ?? 0;
@@ -122,6 +139,7 @@ export function hostsStatus(state: StateView, fallback: Policy, known: Knowledge
     moreHosts: total - shown.length,
     total,
     byStanding: {
+      dropped: count('dropped'),
       rerouted: count('rerouted'),
       failing: count('failing'),
       unchecked: count('unchecked'),
@@ -130,6 +148,7 @@ export function hostsStatus(state: StateView, fallback: Policy, known: Knowledge
       ok: count('ok'),
     },
     byState,
+    byCause,
   };
 }
 
@@ -156,8 +175,9 @@ function byName(a: HostEntry, b: HostEntry): number {
   return a.record.name < b.record.name ? -1 : 1;
 }
 
-function standingOf({ record, addresses }: HostEntry, { blocked, whyUnchecked }: Knowledge): Standing {
+function standingOf({ record, addresses }: HostEntry, { blocked, dropped, whyUnchecked }: Knowledge): Standing {
   const all = [...addresses.values()];
+  if (all.some(({ address }) => dropped?.has(address))) return 'dropped';
   if (all.some(({ address }) => blocked.has(address))) return 'rerouted';
   const fails = all.some(({ state }) => triOfAddress(state) === false);
   if (record.state === 'na' || record.state === 'failing' || (record.state === 'unstable' && fails)) return 'failing';
@@ -170,11 +190,12 @@ function standingOf({ record, addresses }: HostEntry, { blocked, whyUnchecked }:
 }
 
 function hostStatus(
-  { record, addresses }: HostEntry,
+  entry: HostEntry,
   standing: Standing,
   fallback: Policy,
   { blocked, whyUnchecked }: Knowledge,
 ): HostStatus {
+  const { record, addresses } = entry;
   const newest = newestSeen(addresses.values());
   const all = [...addresses.values()].map((address): AddressStatus => {
     const tri = triOfAddress(address.state);
@@ -183,6 +204,7 @@ function hostStatus(
       address: address.address,
       state: tri === null ? 'unknown' : tri ? 'ok' : 'na',
       reason: why === undefined ? address.reason : `not checked (${why})`,
+      cause: causeStatus(address.cause),
       checked: time(address.checked),
       changed: time(address.changed),
       inDns: address.seen === newest,
@@ -205,6 +227,7 @@ function hostStatus(
     since: time(record.changed),
     failingSince: time(record.failingSince),
     reason: record.reason,
+    cause: causeStatus(hostCause(entry)),
     resolved: time(record.checked),
     addresses: shown,
     moreAddresses: all.length - shown.length,

@@ -3,12 +3,15 @@ import { formatDiagnostic } from '../core/diagnostic.ts';
 import type { Logger } from '../core/log.ts';
 import type { WarningBoard, WarningCode } from '../core/warnings.ts';
 import { familyOf } from './address.ts';
+import { wayWords } from './claims.ts';
 import { describeRejection } from './lists.ts';
 import type { Family } from './model.ts';
 import { needsProbe } from './no-probe.ts';
 import type { OwnSide } from './own-side.ts';
 import type { Learned, ListReport } from './pass.ts';
 import type { ExitHealth } from './prompt/exit-watch.ts';
+import { hostCause } from './reason-record.ts';
+import { causeSentence } from './reason-text.ts';
 import type { AddressConflict } from './sets.ts';
 import type { State, StateView } from './state.ts';
 
@@ -35,11 +38,12 @@ export class PassTelling {
     this.#board = board;
   }
 
-  learned(learned: Learned, state: State): void {
+  /** `sentences`: what is told of services says how they are blocked, where that is known. */
+  learned(learned: Learned, state: State, sentences = false): void {
     this.#hosts(learned);
     this.#names(learned, state);
     this.#checks(learned, state);
-    this.#transitions(learned);
+    this.#transitions(learned, sentences ? state : undefined);
     if (learned.changes.hosts.length > 0) this.stranded(state);
     const counts = { resolved: learned.resolved.length, checked: learned.checked.length };
     this.#log.debug('learned', { ...counts, updates: learned.updates.length });
@@ -88,9 +92,8 @@ export class PassTelling {
       this.#board.clear('address-conflict', '');
       return;
     }
-    const shown = conflicts.slice(0, 3).map(({ address, hosts: [first, other], verdict }) => {
-      const [one, two] = verdict === 'na' ? ['tunnel', 'direct'] : ['direct', 'tunnel'];
-      return `${address} (${first}: ${one}, ${other}: ${two})`;
+    const shown = conflicts.slice(0, 3).map(({ address, hosts: [first, other], ways: [way, against], by }) => {
+      return `${address} (${first}: ${wayWords(way)}, by ${by}; ${other}: ${wayWords(against)})`;
     });
     const rest = conflicts.length > shown.length ? ', …' : '';
     const addresses = shown.join(', ') + rest;
@@ -184,8 +187,10 @@ export class PassTelling {
     this.#board.clearOthers('family-without-route', new Set(told.map(([family]) => String(family))));
   }
 
-  #transitions({ hostMoves, addressMoves, expired }: Learned): void {
-    for (const { host, from, to, reason } of hostMoves) {
+  #transitions({ hostMoves, addressMoves, expired }: Learned, causes: State | undefined): void {
+    for (const { host, from, to, reason: short } of hostMoves) {
+      const entry = to === 'ok' ? undefined : causes?.host(host);
+      const reason = (entry && causeSentence(hostCause(entry))) || short;
       this.#log.debug('host-state', { host, from: from ?? 'unknown', to: to ?? 'unknown', reason });
     }
     for (const { host, address, from, to, reason } of addressMoves) {

@@ -10,6 +10,7 @@ import {
 } from './model.ts';
 import { newestSeen, type Vote, wanted } from './policy.ts';
 import type { Policy } from './policy-spec.ts';
+import { causeAfter, withCause } from './reason-record.ts';
 
 /** A check over the normal route. `addrState`: seconds between checks. */
 export function checkedAddress(old: AddressRecord, result: CheckResult, now: number, addrState: number): AddressRecord {
@@ -22,7 +23,7 @@ export function checkedAddress(old: AddressRecord, result: CheckResult, now: num
   const down = old.down >= old.checked ? old.changed : 0;
   const tri: Tri = result.kind === 'none' ? null : result.kind === 'ok';
   const reason = result.kind === 'fail' ? result.reason : '';
-  const kept = { ...old, checked: now, down, reason };
+  const kept = withCause({ ...old, checked: now, down, reason }, causeAfter(old, result));
   if (tri === triOfAddress(old.state)) return kept;
   return { ...kept, state: tri === null ? 'skipped' : tri ? 'ok' : 'na', changed: now };
 }

@@ -3,9 +3,9 @@ import type { EventCode, NetstewardEvent } from '../core/events.ts';
 
 /**
  * `tunnelled`: at least one address goes through the tunnel. `failing`: it does not work directly, and goes direct all the
- * same. `down`: on every route, or without a clear result. `unknown`: before the first event, and while netsteward was off.
+ * same. `dropped`: no exit works for it. `down`: on every route, or without a clear result. `unknown`: before the first event, and while netsteward was off.
  */
-export type ServiceState = 'direct' | 'failing' | 'tunnelled' | 'down' | 'unknown';
+export type ServiceState = 'direct' | 'failing' | 'tunnelled' | 'dropped' | 'down' | 'unknown';
 
 export interface ServiceInterval {
   /** Milliseconds since the epoch; `to` is not included. */
@@ -23,9 +23,9 @@ export interface Period {
 
 /** Two things are known of a service, by events of their own: its route, and how it does on the direct one. */
 interface Known {
-  /** `down`: it is dropped, as no exit works for it. Undefined: the direct one. */
-  readonly route: 'tunnelled' | 'down' | undefined;
-  readonly health: Exclude<ServiceState, 'tunnelled'>;
+  /** Undefined: the direct one. */
+  readonly route: 'tunnelled' | 'dropped' | undefined;
+  readonly health: Exclude<ServiceState, 'tunnelled' | 'dropped'>;
   readonly routeReason: string;
   readonly healthReason: string;
 }
@@ -123,7 +123,7 @@ class Strip {
 function learned(known: Known, code: EventCode, reason: string): Known {
   const health = healthOf[code];
   if (health !== undefined) return { ...known, health, healthReason: reason };
-  const route = code === 'service-rerouted' ? 'tunnelled' : code === 'service-dropped' ? 'down' : undefined;
+  const route = code === 'service-rerouted' ? 'tunnelled' : code === 'service-dropped' ? 'dropped' : undefined;
   const direct = known.health === 'unknown' && route === undefined;
   return { ...known, route, routeReason: reason, health: direct ? 'direct' : known.health };
 }

@@ -138,7 +138,10 @@ const foreign: AgentConfig = {
   sets: [
     { name: 'blocked4', type: 'ipv4_addr' },
     { name: 'blocked6', type: 'ipv6_addr' },
+    { name: 'listed4', type: 'ipv4_addr' },
+    { name: 'listed6', type: 'ipv6_addr' },
   ],
+  seen: ['seen4', 'seen6'],
 };
 
 function kernelElements(table: string, set: string): readonly string[] {
@@ -164,8 +167,16 @@ if (insideNamespace) {
       clock: systemClock,
       log: new MemoryLog(),
     });
-  const ruleset =
-    'table inet filter { set blocked4 { type ipv4_addr; }; set blocked6 { type ipv6_addr; }; chain forward { }; }';
+  const noting = 'flags dynamic, timeout; timeout 10m; size 4096';
+  const ruleset = `table inet filter {
+    set blocked4 { type ipv4_addr; }; set blocked6 { type ipv6_addr; };
+    set listed4 { type ipv4_addr; }; set listed6 { type ipv6_addr; };
+    set seen4 { type ipv4_addr; ${noting}; }; set seen6 { type ipv6_addr; ${noting}; };
+    chain out {
+      type filter hook output priority mangle;
+      ip daddr @listed4 update @seen4 { ip daddr }; ip6 daddr @listed6 update @seen6 { ip6 daddr };
+    };
+  }`;
   execFileSync('ip', ['route', 'replace', 'default', 'dev', 'lo']);
   execFileSync('ip', ['-6', 'route', 'replace', 'default', 'dev', 'lo']);
   const packet = (address: string): Promise<void> =>
@@ -184,6 +195,7 @@ if (insideNamespace) {
     return {
       sets: client(foreign),
       elements: (set) => kernelElements('filter', set),
+      packet,
       spoil: () => nft('delete', 'table', 'inet', 'filter'),
       mend: load,
     };

@@ -111,3 +111,9 @@ export class FakeDnsTransport implements DnsTransport {
     return refused === undefined ? { ok: true, bytes: reply } : { ok: false, kind: 'malformed', detail: refused };
   }
 }
+
+/** No server answers. */
+export const silentDns: DnsTransport = {
+  exchange: (_server, { timeout }) =>
+    Promise.resolve({ ok: false, kind: 'timeout', detail: `nothing within ${timeout} ms` }),
+};

@@ -42,7 +42,29 @@ function chance(...place: readonly number[]): number {
   return ((value >>> 0) % 10_007) / 10_007;
 }
 
-export function stateOfHost(index: number, { now }: Scene): ServiceRow {
+/** The one that no exit works for, and that must not go direct. */
+const droppedIndex = 35;
+
+export function stateOfHost(index: number, scene: Scene): ServiceRow {
+  const row = rowOfHost(index, scene);
+  if (index !== droppedIndex) return row;
+  const [first, ...others] = row.addresses;
+  if (first === undefined) return row;
+  const text = 'TLS: reset on the ClientHello; the same address answers to another name, so it is the name (SNI)';
+  const reason = `tls reset at ${first.address}`;
+  return {
+    ...row,
+    standing: 'dropped',
+    state: 'na',
+    exit: '',
+    reason,
+    cause: { kind: 'tls', code: 'sni', text },
+    failingSince: scene.now - 2 * hour,
+    addresses: [{ ...first, state: 'na', reason, exitReason: 'timeout on connect' }, ...others],
+  };
+}
+
+function rowOfHost(index: number, { now }: Scene): ServiceRow {
   const trouble = index % 10 === 0 ? (index / 10) % 5 : -1;
   const standing: Standing = trouble < 0 ? 'ok' : trouble <= 1 ? 'rerouted' : trouble <= 3 ? 'failing' : 'unresolved';
   const reason = trouble < 0 ? '' : trouble === 4 ? (reasons[3] ?? '') : (reasons[(index / 10) % reasons.length] ?? '');
@@ -76,6 +98,7 @@ export function pageState(scene: Scene): PageState {
   const { now, hosts, detailed = hosts } = scene;
   const all = Array.from({ length: hosts }, (_, index) => stateOfHost(index, scene));
   const byStanding: Record<Standing, number> = {
+    dropped: 0,
     rerouted: 0,
     failing: 0,
     unchecked: 0,
@@ -94,10 +117,30 @@ export function pageState(scene: Scene): PageState {
     nextPass: now + minute,
     firstPass: null,
     exits: [
-      { name: 'fra', works: true, reason: '', latency: 31.4, hosts: 2, addresses: 5 },
-      { name: 'ams', works: true, reason: '', latency: 44.9, hosts: 1, addresses: 2 },
-      { name: 'home', works: false, reason: 'timeout on connect', latency: null, hosts: 0, addresses: 0 },
+      { name: 'fra', works: true, reason: '', latency: 31.4, since: now - 3 * day, hosts: 2, addresses: 5 },
+      { name: 'ams', works: true, reason: '', latency: 44.9, since: now - 26 * hour, hosts: 1, addresses: 2 },
+      {
+        name: 'home',
+        works: false,
+        reason: 'timeout on connect',
+        latency: null,
+        since: now - 42 * minute,
+        hosts: 0,
+        addresses: 0,
+      },
     ],
+    reactions: {
+      byKind: {
+        reroute: { count: 14, median: 71.4, worst: 214 },
+        release: { count: 12, median: 1891, worst: 3720 },
+        'fail-over': { count: 1, median: 38, worst: 38 },
+      },
+      last: [
+        { at: now - 2 * minute, kind: 'reroute', host: hostName(0), took: 64.2 },
+        { at: now - 3 * hour, kind: 'fail-over', host: hostName(50), took: 38 },
+        { at: now - 5 * hour, kind: 'release', host: hostName(70), took: 1891 },
+      ],
+    },
   };
   return {
     at: now,
@@ -143,7 +186,7 @@ export function pageState(scene: Scene): PageState {
 }
 
 const rank = (standing: Standing): number =>
-  ['rerouted', 'failing', 'unchecked', 'unresolved', 'waiting', 'ok'].indexOf(standing);
+  ['dropped', 'rerouted', 'failing', 'unchecked', 'unresolved', 'waiting', 'ok'].indexOf(standing);
 
 const moduleRow = (id: string, now: number, summary: string): PageState['modules'][number] => ({
   id,
@@ -241,8 +284,8 @@ export function strips(scene: Scene, days: number, changes = 12): Strips {
   const today = Math.floor(now / day) * day;
   const since = today - (days - 1) * day;
   const end = Math.floor((now - since) / minute);
-  const states: readonly StripState[] = ['unknown', 'direct', 'failing', 'tunnelled', 'down'];
-  const texts = ['', ...reasons, 'netsteward was off'];
+  const states: readonly StripState[] = ['unknown', 'direct', 'failing', 'tunnelled', 'down', 'dropped'];
+  const texts = ['', ...reasons, 'netsteward was off', 'no exit works for it'];
   const list = Array.from({ length: hosts }, (_, index) => {
     const row = stateOfHost(index, scene);
     const intervals = chance(index, 3) < 0.06 ? [0, 0, 7] : [0, 1, 0];
@@ -259,7 +302,8 @@ export function strips(scene: Scene, days: number, changes = 12): Strips {
     }
     const nowState =
       row.standing === 'rerouted' ? 3 : row.standing === 'failing' ? (row.state === 'unstable' ? 4 : 2) : 1;
-    if (row.standing === 'unresolved') intervals.push(end - 5, 0, 4);
+    if (row.standing === 'dropped') intervals.push(end - 200, 3, 2, end - 40, 5, 8);
+    else if (row.standing === 'unresolved') intervals.push(end - 5, 0, 4);
     else if (nowState !== 1) intervals.push(Math.max(1, end - 90), nowState, texts.indexOf(row.reason));
     return { host: row.id, intervals: ordered(intervals) };
   });

@@ -166,6 +166,10 @@ test('others flush the ruleset: the guard is back at once, and holds when netste
   await eventually('the guard is back', async () =>
     (await routed.router('nft', 'list', 'tables')).includes('netsteward-guard'),
   );
+  assert.match(await guard('unload'), /one that runs with while_down = "drop" loads it again/);
+  await eventually('it is back after an unload too', async () =>
+    (await routed.router('nft', 'list', 'tables')).includes('netsteward-guard'),
+  );
   await flows();
   await routed.endDaemon('SIGKILL');
   await stands();

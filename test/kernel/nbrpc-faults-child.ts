@@ -9,6 +9,7 @@ import { SqliteStore } from '../../src/system/linux/sqlite.ts';
 import type { AddressSets, SetContents } from '../../src/system/ports.ts';
 import { FakeClock, settle } from '../fakes/fake-clock.ts';
 import { FakeCommands } from '../fakes/fake-commands.ts';
+import { silentDns } from '../fakes/fake-dns-transport.ts';
 import { FakeFiles } from '../fakes/fake-files.ts';
 import { FakeHttpProbe } from '../fakes/fake-http-probe.ts';
 import { FakeResolver } from '../fakes/fake-resolver.ts';
@@ -54,6 +55,8 @@ function start(clock = systemClock, timers: Record<string, string> = {}) {
     commands: new FakeCommands(),
     openResolver: () => resolver,
     openProbe: () => probe,
+    openDns: () => silentDns,
+    id: () => 1,
     openSets: () => sets,
   };
   return nbrpcModule.start(parsed.config, host, new AbortController().signal);

@@ -1,13 +1,15 @@
 /** An agent of its own service that tells use and drops connections, on the real kernel: as far as its own file allows, no further. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { agentConfig } from '../../src/cli/compose.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { parseNbrpc, sinkOf } from '../../src/nbrpc/config.ts';
 import { NftAgentClient } from '../../src/system/linux/nft-agent-client.ts';
 import { connectedAgent } from '../../src/system/linux/nft-agent-connect.ts';
 import type { OwnTableConfig } from '../../src/system/linux/nft-agent-protocol.ts';
@@ -16,24 +18,19 @@ import { MemoryLog } from '../fakes/memory-log.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
 import { trackEntries } from './tracked-entries.ts';
 
-const config: OwnTableConfig = {
-  kind: 'own',
-  name: 'netsteward-nbrpc',
-  mark: 0x10000,
-  mask: 0x30000,
-  markForwarded: true,
-  markOwn: true,
-  exemptSourcePorts: { from: 61000, to: 64999 },
-  exemptUid: undefined,
-  exits: [
-    { name: 'near', mark: 0x10000 },
-    { name: 'far', mark: 0x20000 },
+const parsed = parseNbrpc({
+  check_lists: ['/a.list'],
+  in_use: true,
+  drop_connections: true,
+  table: { mask: 0x30000 },
+  exit: [
+    { name: 'near', source: ['10.9.0.2'] },
+    { name: 'far', source: ['10.9.1.2'], mark: 0x20000 },
   ],
-  drops: false,
-  inUse: true,
-  dropConnections: true,
-  never: [],
-};
+});
+if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+/** As `netsteward run` asks for with the same keys. */
+const config = agentConfig(sinkOf(parsed.config)) as OwnTableConfig;
 const file = `agent = "nft.sock"
 in_use = true
 drop_connections = true
@@ -114,16 +111,20 @@ function inside(): void {
 
   test('use is told of what is listed, not of the client`s own checks', async () => {
     const client = open(config);
-    await client.hold(sets({ listed4: ['127.0.0.7', '127.0.0.8'], listed6: ['::1'] }));
+    // What goes over lo comes in again, as if from others.
+    for (const words of ['link add wan type veth peer wan-far', 'link set wan up', 'address add 10.5.0.1/24 dev wan']) {
+      execFileSync('ip', words.split(' '));
+    }
+    await client.hold(sets({ listed4: ['10.5.0.7', '10.5.0.8'], listed6: ['::1'] }));
     const send = (address: string, from?: number): Promise<void> =>
       new Promise((resolve, reject) => {
         const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4').once('error', reject);
         socket.bind(from, () => socket.send('x', 9, address, () => socket.close(() => resolve())));
       });
-    await send('127.0.0.7', 61_500);
+    await send('10.5.0.7', 61_500);
     assert.deepEqual(await client.used(), new Map());
-    for (const address of ['127.0.0.8', '127.0.0.9', '::1']) await send(address);
-    assert.deepEqual([...(await client.used()).keys()].sort(), ['127.0.0.8', '::1']);
+    for (const address of ['10.5.0.8', '10.5.0.9', '::1']) await send(address);
+    assert.deepEqual([...(await client.used()).keys()].sort(), ['10.5.0.8', '::1']);
     await client.close('flush');
   });
 

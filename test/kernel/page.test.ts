@@ -40,19 +40,24 @@ describe('the status page in Chromium', { skip: noBrowser }, () => {
     const sight = await (await Sight.open(browser, server.url)).drawn();
     assert.equal(
       await sight.text('#overall'),
-      '60 services: 3 through the tunnel, 1 failing, 1 down, 1 that cannot be checked, 54 direct; 1 error and 1 warning',
+      '60 services: 1 dropped, 3 through the tunnel, 1 failing, 1 down, 1 that cannot be checked, 53 direct; 1 error and 1 warning',
     );
     assert.match(await sight.text('#warnings'), /Error: the resolver 192\.0\.2\.53 fails.*Look at its log/);
     assert.match(await sight.text('#modules'), /dyndns\s+2 names, 1 zone/);
-    assert.match(await sight.text('#exits'), /fra\s+✓ works, 31 ms\s+2 services, 5 addresses \(71 %\)/);
-    assert.match(await sight.text('#exits'), /home\s+! works for nothing\s+timeout on connect/);
+    assert.match(await sight.text('#exits'), /fra\s+✓ works, 31 ms\s+2 services, 5 addresses \(71 %\); up for 3 d/);
+    assert.match(await sight.text('#exits'), /home\s+! works for nothing\s+timeout on connect.*; down for 42 min/);
+    assert.match(
+      await sight.text('#reactions'),
+      /reroute\s+from the first failed check\s+1 min 11 s\s+3 min 34 s\s+14\s+release[^]*31 min 31 s\s+1 h 2 min\s+12[^]*news0\.example rerouted within 1 min 4 s/,
+    );
     assert.match(await sight.text('#rules'), /postfix\.service\s+in force\s+group mail: 120,933 packets, 88\.1 MB/);
     assert.match(await sight.text('#rules'), /torrent\.service\s+not in force/);
     assert.match(await sight.text('#names'), /home\.example\.org\s+192\.0\.2\.77\s+heard 4 min ago/);
     await sight.page.waitForSelector('#resolvers li:nth-child(2) .plot canvas');
     assert.match(await sight.text('#resolvers'), /192\.0\.2\.53\s+! fails[\s\S]*failed: timeout \d+/);
     assert.match(await sight.text('#events'), /home\.example\.org moved from 192\.0\.2\.70/);
-    assert.deepEqual((await sight.rows()).slice(0, 6), [
+    assert.deepEqual((await sight.rows()).slice(0, 7), [
+      'dropped | maps35.example | no exit works · TLS: reset on the ClientHello; the same address answers to another name, so it is the name (SNI)',
       'down | cdn30.example | nxdomain',
       'failing | chat20.example | status 403, expected 200 at 198.51.100.3',
       'tunnelled | mail10.example | via ams · TLS: reset on the ClientHello at 192.0.2.11',
@@ -127,7 +132,7 @@ describe('the status page in Chromium', { skip: noBrowser }, () => {
     const rows = await sight.rows();
     assert.equal(
       rows.findIndex((text) => text.includes(row.id)),
-      2,
+      3,
       'among the other tunnelled ones',
     );
     assert.equal(sight.loads, 1);
@@ -197,20 +202,21 @@ describe('the status page in Chromium', { skip: noBrowser }, () => {
       'sort',
       'period',
       'Legend, keys, token',
-      'cdn30.example',
-      'History of cdn30.example',
+      'maps35.example',
+      'History of maps35.example',
       'plot-hours',
       'Latency of 127.0.0.1',
       'Latency of 192.0.2.53',
     ]);
     await sight.page.locator('.strip').first().focus();
     const said = (): Promise<string | null> => sight.page.locator('.strip:focus').getAttribute('aria-valuetext');
-    assert.match((await said()) ?? '', /^down, .*nxdomain$/);
-    assert.equal(await sight.text('#tip b'), 'down');
+    assert.match((await said()) ?? '', /^dropped, .*no exit works for it$/);
+    assert.equal(await sight.text('#tip b'), 'dropped');
     await keyboard.press('ArrowLeft');
-    assert.match((await said()) ?? '', /^direct, /);
+    assert.match((await said()) ?? '', /^tunnelled \(TLS\), /);
     await keyboard.press('Home');
     assert.match((await said()) ?? '', /^(direct|unknown), /);
+    await keyboard.press('ArrowDown');
     await keyboard.press('ArrowDown');
     assert.equal(await where(), 'History of chat20.example');
     await keyboard.press('Shift+Tab');
@@ -244,7 +250,7 @@ describe('the status page in Chromium', { skip: noBrowser }, () => {
       const options = { viewport: { width, height: 700 }, hasTouch: true, isMobile: true, deviceScaleFactor: 3 };
       const sight = await (await Sight.open(browser, server.url, options)).drawn();
       await sight.page.locator('.legend summary').click();
-      await sight.page.locator('.host .open').nth(1).click();
+      for (const index of [0, 2]) await sight.page.locator('.host .open').nth(index).click();
       assert.equal(await sight.evaluate('document.documentElement.scrollWidth'), width);
       const wide = await sight.evaluate<string[]>(
         `[...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > ${width} + 0.5 && getComputedStyle(e).overflow === 'visible' && !e.closest('#scale, #services-title, .uplot')).map((e) => e.tagName + '.' + e.className + ' ' + e.textContent.slice(0, 40))`,
@@ -288,7 +294,7 @@ describe('the status page in Chromium', { skip: noBrowser }, () => {
       await sight.close();
     });
     const head = pageState(scene).nbrpc;
-    const standing = { rerouted: 0, failing: 0, unchecked: 0, unresolved: 0, waiting: 0, ok: 0 };
+    const standing = { dropped: 0, rerouted: 0, failing: 0, unchecked: 0, unresolved: 0, waiting: 0, ok: 0 };
     const empty = { ...off, nbrpc: head === null ? null : { ...head, total: 0, byStanding: standing } };
     await withState(empty, async (own) => {
       own.answers.strips = () => none;
@@ -301,7 +307,7 @@ describe('the status page in Chromium', { skip: noBrowser }, () => {
   test('"check now" is there for who has the token, and says what came of it', async () => {
     const sight = await (await Sight.open(browser, server.url)).drawn();
     const { page } = sight;
-    await page.locator('.host .open').nth(1).click();
+    await page.locator('.host .open').nth(2).click();
     const button = page.getByRole('button', { name: 'Check now' });
     assert.equal(await button.isVisible(), false);
     await page.locator('.legend summary').click();

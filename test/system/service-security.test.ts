@@ -24,8 +24,7 @@ const limits: Readonly<Record<string, number>> = {
   'netsteward-dyndns-watch.service': 20,
   'netsteward-dnstest.service': 20,
   'netsteward-dnstest-daemon.service': 20,
-  // Root, because systemd lets nobody else restart units.
-  'netsteward-dnstest-watch.service': 25,
+  'netsteward-dnstest-watch.service': 20,
   [hardened]: 15,
 };
 

@@ -59,11 +59,13 @@ export class Asking {
     return this.#exitsAsked.get(host)?.get(address) ?? 0;
   }
 
-  direct(asked: Asked): void {
-    this.#ask(asked, 'direct', async (signal) => ({
+  /** `wanted`: somebody waits for what comes of it, whatever that is. */
+  direct(asked: Asked, wanted = false): void {
+    const ask = async (signal: AbortSignal): Promise<Pick<PromptResult, 'direct' | 'exits'>> => ({
       direct: await checkTarget(this.#options.checks, asked, signal),
       exits: null,
-    }));
+    });
+    this.#ask(asked, 'direct', ask, wanted);
   }
 
   /** Where none of the exits can be asked, nothing is known of the way around. */
@@ -125,6 +127,7 @@ export class Asking {
     { host, address, check }: Asked,
     route: 'direct' | 'exit',
     ask: (signal: AbortSignal) => Promise<Pick<PromptResult, 'direct' | 'exits'>>,
+    wanted = false,
   ): void {
     if (this.#closed) return;
     const addresses = this.#underWay.get(host) ?? new Map<string, UnderWay>();
@@ -139,7 +142,7 @@ export class Asking {
           if (signal.aborted) return;
           const whole = { host, address, check, at: this.#now(), ...result };
           this.#results.push(whole);
-          this.#announce(this.#options.isNews(whole) ? gathering : idling);
+          this.#announce(wanted || this.#options.isNews(whole) ? gathering : idling);
         },
         (error: unknown) => {
           if (signal.aborted) return;

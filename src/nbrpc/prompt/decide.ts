@@ -15,6 +15,7 @@ import {
 import { needsProbe, resultsWithoutProbe } from '../no-probe.ts';
 import { newestSeen, type Vote, wanted } from '../policy.ts';
 import { type Policy, policyOf } from '../policy-spec.ts';
+import { causeAfter, withCause } from '../reason-record.ts';
 import type { ResolvedHost } from '../resolve.ts';
 import { presumedLines } from '../sets.ts';
 import { Draft, type HostEntry, type StateView } from '../state.ts';
@@ -190,7 +191,9 @@ function recordOf(old: AddressRecord, live: Live, result: PromptResult, now: num
   const asked = direct === null || direct.kind === 'untried' ? {} : { checked: now };
   const reason = direct?.kind === 'fail' ? { reason: direct.reason } : direct?.kind === 'ok' ? { reason: '' } : {};
   const changed = triOfAddress(state) === triOfAddress(old.state) ? {} : { changed: now };
-  return { ...record, ...asked, ...reason, ...changed, ...(exits === null ? {} : altOf([...exits.values()], now)) };
+  const alt = exits === null ? {} : altOf([...exits.values()], now);
+  const next = { ...record, ...asked, ...reason, ...changed, ...alt };
+  return direct === null ? next : withCause(next, causeAfter(old, direct));
 }
 
 function altOf(results: readonly CheckResult[], now: number): Partial<AddressRecord> {

@@ -1,4 +1,5 @@
 /** Which exits are dead: those through which not even the control services answer, while they do directly. */
+import type { Clock } from '../../core/clock.ts';
 import type { Exit } from '../exit-config.ts';
 import type { OwnSide } from '../own-side.ts';
 
@@ -9,6 +10,8 @@ export interface ExitHealth {
   readonly reason: string;
   /** Median of the newest checks that worked through it, milliseconds; null before the first one. */
   readonly latency: number | null;
+  /** Since when it works, or does not, as far as this run knows: milliseconds since the epoch. Null before the first look. */
+  readonly since: number | null;
 }
 
 /** Looks that decide. */
@@ -24,14 +27,21 @@ interface Watched {
   dead: boolean;
   reason: string;
   times: number[];
+  /** Wall clock, milliseconds. */
+  since: number | null;
+  /** The first of the failed looks that still count: seconds of the monotonic clock. */
+  failing: number | null;
 }
 
 /** Pure but for its own memory. */
 export class ExitWatch {
   readonly #exits: ReadonlyMap<string, Watched>;
+  readonly #clock: Pick<Clock, 'now' | 'monotonic'>;
 
-  constructor(exits: readonly Exit[]) {
-    this.#exits = new Map(exits.map(({ name }) => [name, { looks: [], dead: false, reason: '', times: [] }]));
+  constructor(exits: readonly Exit[], clock: Pick<Clock, 'now' | 'monotonic'>) {
+    this.#clock = clock;
+    const fresh = { looks: [], dead: false, reason: '', times: [], since: null, failing: null };
+    this.#exits = new Map(exits.map(({ name }) => [name, { ...fresh }]));
   }
 
   get dead(): ReadonlySet<string> {
@@ -44,10 +54,10 @@ export class ExitWatch {
   }
 
   get health(): readonly ExitHealth[] {
-    return [...this.#exits].map(([name, { dead, reason, times }]) => {
+    return [...this.#exits].map(([name, { dead, reason, times, since }]) => {
       const sorted = [...times].sort((a, b) => a - b);
       const latency = sorted[Math.floor(sorted.length / 2)];
-      return { name, works: !dead, reason: dead ? reason : '', latency: latency === undefined ? null : latency };
+      return { name, works: !dead, reason: dead ? reason : '', latency: latency ?? null, since };
     });
   }
 
@@ -55,11 +65,20 @@ export class ExitWatch {
   looked(name: string, own: OwnSide): void {
     const exit = this.#exits.get(name);
     if (exit === undefined) return;
+    const was = exit.dead;
     exit.looks = [...exit.looks, own.ok].slice(-rounds);
     if (!own.ok) exit.reason = own.reason;
     if (exit.dead) exit.dead = exit.looks.slice(-returns).includes(false);
     else exit.dead = exit.looks.filter((works) => !works).length >= confirmations;
     if (!exit.dead && own.ok && exit.looks.slice(-returns).every(Boolean)) exit.looks = exit.looks.slice(-returns);
+    if (exit.since === null || was !== exit.dead) exit.since = this.#clock.now();
+    exit.failing = exit.dead || exit.looks.includes(false) ? (exit.failing ?? this.#clock.monotonic() / 1000) : null;
+  }
+
+  /** When the looks began to fail that made it a dead one, seconds of the monotonic clock; null: it is not dead. */
+  diedFrom(name: string): number | null {
+    const exit = this.#exits.get(name);
+    return exit?.dead ? exit.failing : null;
   }
 
   took(name: string, ms: number): void {
@@ -69,6 +88,10 @@ export class ExitWatch {
 
   /** What failed before was the fault of our own side. */
   void(): void {
-    for (const exit of this.#exits.values()) if (!exit.dead) exit.looks = [];
+    for (const exit of this.#exits.values()) {
+      if (exit.dead) continue;
+      exit.looks = [];
+      exit.failing = null;
+    }
   }
 }

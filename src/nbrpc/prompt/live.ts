@@ -3,6 +3,7 @@ import { type ExitViews, unfailed } from '../exit-choice.ts';
 import { type AddressRecord, triOfAddress } from '../model.ts';
 import { type PromptState, promptState, resumed, step, triOfPrompt } from './address.ts';
 import { placeOf } from './interval.ts';
+import { noOnset, type Onset, onsetAfter, voidedOnset } from './onset.ts';
 import type { PromptSettings } from './settings.ts';
 
 export interface Live {
@@ -14,6 +15,8 @@ export interface Live {
 export class LiveStates {
   readonly #settings: PromptSettings;
   readonly #known = new Map<string, Map<string, Live>>();
+  /** By host and address, where something began. */
+  readonly #onsets = new Map<string, Map<string, Onset>>();
 
   constructor(settings: PromptSettings) {
     this.#settings = settings;
@@ -30,28 +33,44 @@ export class LiveStates {
 
   put(host: string, address: string, live: Live): void {
     const addresses = this.#known.get(host);
+    this.#note(host, address, onsetAfter(this.onset(host, address), addresses?.get(address), live));
     if (addresses === undefined) this.#known.set(host, new Map([[address, live]]));
     else addresses.set(address, live);
   }
 
+  /** When it began, that the address says what it says. */
+  onset(host: string, address: string): Onset {
+    return this.#onsets.get(host)?.get(address) ?? noOnset;
+  }
+
   forgetHost(host: string): void {
     this.#known.delete(host);
+    this.#onsets.delete(host);
   }
 
   forget(host: string, address: string): void {
     this.#known.get(host)?.delete(address);
+    this.#onsets.get(host)?.delete(address);
   }
 
   /** No failure before `at` counts any more. */
   void(at: number): void {
-    for (const addresses of this.#known.values()) {
+    for (const [host, addresses] of this.#known) {
       for (const [address, { state, exits }] of addresses) {
-        addresses.set(address, {
-          state: step(state, { kind: 'void', at }, this.#settings),
-          exits: mapped(exits, at),
-        });
+        const live = { state: step(state, { kind: 'void', at }, this.#settings), exits: mapped(exits, at) };
+        addresses.set(address, live);
+        this.#note(host, address, voidedOnset(this.onset(host, address), live));
       }
     }
+  }
+
+  #note(host: string, address: string, onset: Onset): void {
+    const addresses = this.#onsets.get(host);
+    // Nearly every check of nearly every address says what the one before has said.
+    if (onset.failing === null && onset.well === null && onset.exits === noOnset.exits) {
+      addresses?.delete(address);
+    } else if (addresses === undefined) this.#onsets.set(host, new Map([[address, onset]]));
+    else addresses.set(address, onset);
   }
 
   #taken(host: string, record: AddressRecord, at: number): Live {

@@ -6,6 +6,7 @@ import type { CheckSource } from '../checker.ts';
 import { type Checked, draftForChecks } from '../decide.ts';
 import { isDoubted, uselessExits, viewTri } from '../exit-choice.ts';
 import type { Exit } from '../exit-config.ts';
+import type { Flip } from '../flips.ts';
 import { readLists } from '../lists.ts';
 import type { CheckResult } from '../model.ts';
 import { needsProbe, resultsWithoutProbe } from '../no-probe.ts';
@@ -24,6 +25,7 @@ import { decidePrompt, type PromptDecision, type PromptInputs, type PromptResult
 import { type ExitHealth, ExitWatch } from './exit-watch.ts';
 import { LiveStates } from './live.ts';
 import { LostTime } from './lost-time.ts';
+import { timed } from './onset.ts';
 import type { PromptSettings } from './settings.ts';
 import { Turns } from './turns.ts';
 
@@ -99,7 +101,7 @@ export class PromptPasses {
     const { clock, interval, listener, exits, checks } = options;
     this.#first = options.first;
     this.#live = new LiveStates(options.prompt);
-    this.#watch = new ExitWatch(exits);
+    this.#watch = new ExitWatch(exits, clock);
     this.#lost = new LostTime(clock, 3 * beat);
     const retry = { first: Math.min(interval, 1000), most: Math.min(interval, 60_000) };
     const onError = (error: unknown, retryIn: number): void => listener.failed(error, retryIn);
@@ -160,8 +162,17 @@ export class PromptPasses {
     const useless = uselessExits(this.#watch.health, store.state);
     return this.#watch.health.map((exit) => {
       const fails = useless.get(exit.name);
-      return fails === undefined ? exit : { ...exit, works: false, reason: uselessText(fails) };
+      return fails === undefined ? exit : { ...exit, works: false, reason: uselessText(fails), since: null };
     });
+  }
+
+  /** Flips of what the listener has just learned, with what their reaction times are counted from. */
+  timed(flips: readonly Flip[], { addressMoves: moves }: Pick<Learned, 'addressMoves'>): readonly Flip[] {
+    return flips.map((flip) => timed(flip, { live: this.#live, watch: this.#watch, moves }));
+  }
+
+  get turns(): Pick<Turns, 'look' | 'askNow' | 'open'> {
+    return this.#turns;
   }
 
   async #takeLists(signal: AbortSignal): Promise<void> {

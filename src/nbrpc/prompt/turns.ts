@@ -2,7 +2,7 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 import { familyOf } from '../address.ts';
 import type { Exit } from '../exit-config.ts';
-import type { Family } from '../model.ts';
+import type { AddressRecord, Family } from '../model.ts';
 import { needsProbe } from '../no-probe.ts';
 import type { HostEntry } from '../state.ts';
 import type { StateStore } from '../store.ts';
@@ -10,7 +10,7 @@ import { verdictOf, wasAsked } from './address.ts';
 import { Agenda, type Entry } from './agenda.ts';
 import type { Asking } from './asking.ts';
 import type { ExitWatch } from './exit-watch.ts';
-import type { LiveStates } from './live.ts';
+import type { Live, LiveStates } from './live.ts';
 import { type Plan, planOf } from './plan.ts';
 import type { PromptSettings } from './settings.ts';
 
@@ -95,6 +95,30 @@ export class Turns {
     for (const [host, planned] of this.#planned) {
       if (planned.some((address) => addresses.has(address))) this.planHost(host);
     }
+  }
+
+  /** Asks all addresses of a host directly, now, but for those that were asked just before; how many, of how many that can be. */
+  askNow(host: string): readonly [asked: number, of: number] {
+    const entry = this.#options.store.state.host(host);
+    if (entry === undefined || this.#without === undefined || !needsProbe(entry.record.check)) return [0, 0];
+    const { asking, clock, prompt } = this.#options;
+    const able = [...entry.addresses.values()].filter(({ address }) => !this.#without?.includes(familyOf(address)));
+    // Failures in quick succession would not be the several ones that confirm each other.
+    const due = able.filter(({ address, checked }) => {
+      const age = clock.now() / 1000 - checked;
+      return !asking.isBusy(host, address, 'direct') && (age >= prompt.again || age < 0);
+    });
+    for (const { address } of due) asking.direct({ host, address, check: entry.record.check }, true);
+    this.planHost(host);
+    return [due.length, able.length];
+  }
+
+  /** What is known of an address, and what is asked of it next; undefined: nothing. */
+  look(host: string, record: AddressRecord): { readonly known: Live; readonly next: Plan | undefined } {
+    const entry = this.#options.store.state.host(host);
+    const asked = entry !== undefined && this.open && needsProbe(entry.record.check);
+    const next = asked ? this.#planOf(entry, record.address) : undefined;
+    return { known: this.#options.live.of(host, record, this.#now()), next };
   }
 
   #plan(entry: HostEntry, address: string): void {

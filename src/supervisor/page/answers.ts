@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { visibleJson } from '../../core/printable.ts';
 import type { PageProblem } from './shapes.ts';
 
 const pack = promisify(gzip);
@@ -28,7 +29,7 @@ const always: Readonly<Record<string, string>> = {
   'cross-origin-opener-policy': 'same-origin',
 };
 
-export const jsonType = 'application/json; charset=utf-8';
+const jsonType = 'application/json; charset=utf-8';
 
 export interface Body {
   readonly type: string;
@@ -36,6 +37,11 @@ export interface Body {
   /** Undefined: it is not worth it. */
   readonly packed: Buffer | undefined;
   readonly etag: string;
+}
+
+/** A value as JSON. */
+export function jsonBody(value: unknown): Promise<Body> {
+  return bodyOf(jsonType, visibleJson(JSON.stringify(value)));
 }
 
 /** Bytes below which packing saves no packet. */
@@ -82,8 +88,8 @@ export async function sendJson(
   status: number,
   value: unknown,
 ): Promise<void> {
-  const text = JSON.stringify(value);
-  if (status === 200) return sendBody(request, response, await bodyOf(jsonType, text), false);
+  if (status === 200) return sendBody(request, response, await jsonBody(value), false);
+  const text = visibleJson(JSON.stringify(value));
   writeHeads(response, false);
   response.setHeader('content-type', jsonType);
   response.setHeader('content-length', Buffer.byteLength(text));

@@ -1,6 +1,7 @@
 /** GET /api/live: who watches, and what each is sent (HTML Standard, "Server-sent events"); who is too slow is dropped. */
 import type { ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../../core/clock.ts';
+import { visibleJson } from '../../core/printable.ts';
 
 /** At a time. Tabs of browsers are forgotten, and each costs a connection. */
 export const mostWatchers = 16;
@@ -74,5 +75,5 @@ export class Watchers {
 
 /** JSON has no line feeds of its own: one `data` line is enough. */
 export function message(name: string, data: unknown): string {
-  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+  return `event: ${name}\ndata: ${visibleJson(JSON.stringify(data))}\n\n`;
 }

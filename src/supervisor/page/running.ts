@@ -90,6 +90,8 @@ export class RunningPage implements RunningModule<PageConfig> {
     }
     this.#live = live;
     if (before.past !== live.past) before.past.close();
+    // Who watches was let in by the old token.
+    if (before.token !== live.token) this.#present.watchers.close();
     this.#present.forget();
     this.#warn();
   }

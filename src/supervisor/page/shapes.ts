@@ -119,7 +119,7 @@ export interface WarningRow {
   readonly since: number;
 }
 
-export type Standing = 'rerouted' | 'failing' | 'unchecked' | 'unresolved' | 'waiting' | 'ok';
+export type Standing = 'dropped' | 'rerouted' | 'failing' | 'unchecked' | 'unresolved' | 'waiting' | 'ok';
 
 export interface NbrpcHead {
   /** Of all hosts, shown or not. */
@@ -136,6 +136,24 @@ export interface NbrpcHead {
   readonly firstPass: { readonly done: number; readonly total: number } | null;
   /** In the preferred order; empty where there is one way around, without a name. */
   readonly exits?: readonly ExitRow[];
+  /** How long changes of routes took, from the first check that told; absent under the original's schedule. */
+  readonly reactions?: Reactions;
+}
+
+export type ReactionKind = 'reroute' | 'release' | 'fail-over';
+
+export interface Reactions {
+  /** `count`: since the start; seconds of the newest 100, null where there is none. */
+  readonly byKind: Readonly<
+    Record<ReactionKind, { readonly count: number; readonly median: number | null; readonly worst: number | null }>
+  >;
+  /** The newest first, at most 10; `took` in seconds. */
+  readonly last: readonly {
+    readonly at: number;
+    readonly kind: ReactionKind;
+    readonly host: string;
+    readonly took: number;
+  }[];
 }
 
 export interface ExitRow {
@@ -145,6 +163,8 @@ export interface ExitRow {
   readonly reason: string;
   /** Median of the newest checks that worked through it, milliseconds; null before the first one. */
   readonly latency: number | null;
+  /** Since when it works, or does not, as far as netsteward knows since its start; null: before its first look. */
+  readonly since?: number | null;
   /** Services that take it, and addresses that go through it now. */
   readonly hosts: number;
   readonly addresses: number;
@@ -162,6 +182,8 @@ export interface ServiceRow {
   readonly since: number | null;
   readonly failingSince: number | null;
   readonly reason: string;
+  /** How it is blocked; null: it is not, or nobody knows more than the reason says. */
+  readonly cause?: CauseRow | null;
   /** The exit that it takes; empty: none works for it; null: it takes none, or there is but one, without a name. */
   readonly exit?: string | null;
   /** When DNS was last asked. */
@@ -173,11 +195,22 @@ export interface ServiceRow {
   readonly moreAddresses: number;
 }
 
+export interface CauseRow {
+  /** The step at which it fails. */
+  readonly kind: 'none' | 'name' | 'connect' | 'tls' | 'http' | 'transfer';
+  /** Stable, such as `sni`. */
+  readonly code: string;
+  /** The sentence for people, which begins with the step: `TLS: ...`. */
+  readonly text: string;
+}
+
 export interface AddressRow {
   readonly address: string;
   readonly state: 'ok' | 'na' | 'unknown';
   /** Why it fails, or why it was not checked; may be empty. */
   readonly reason: string;
+  /** How it fails; null as above. */
+  readonly cause?: CauseRow | null;
   readonly checked: number | null;
   readonly changed: number | null;
   /** In the newest DNS answer. */
@@ -260,8 +293,11 @@ export interface ResolverRow {
   readonly restUntil: number | null;
 }
 
-/** `tunnelled`: at least one address. `failing`: not on the direct route, and goes there all the same. `down`: on every route. */
-export type StripState = 'direct' | 'failing' | 'tunnelled' | 'down' | 'unknown';
+/**
+ * `tunnelled`: at least one address. `failing`: not on the direct route, and goes there all the same. `down`: on every route.
+ * `dropped`: no exit works for it, and it must not go direct.
+ */
+export type StripState = 'direct' | 'failing' | 'tunnelled' | 'down' | 'unknown' | 'dropped';
 
 export interface Strips {
   /** Midnight UTC: where every strip begins. They end now. */

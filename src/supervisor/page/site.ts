@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { NetstewardError } from '../../core/errors.ts';
-import { type Body, bodyOf, jsonType, sendBody, sendJson, writeHeads } from './answers.ts';
+import { type Body, bodyOf, jsonBody, sendBody, sendJson, writeHeads } from './answers.ts';
 import { latencyOf, latencyWindow, selectLatencies } from './latency.ts';
 import { message } from './live.ts';
 import { Paced } from './paced.ts';
@@ -13,6 +13,7 @@ import { eventRow, type Present, problemOf } from './present.ts';
 import { Refused, type Route, type Site, wholeNumber } from './server.ts';
 import type { CheckAnswer, Events, Latency, PageState, Strips } from './shapes.ts';
 import { mostDays, noStrips, StripCache } from './strips.ts';
+import { Turns } from './turns.ts';
 
 export interface SiteParts {
   readonly clock: Clock;
@@ -38,13 +39,14 @@ export const forgetAfter = 600_000;
 
 export function makeSite(parts: SiteParts): Site {
   const strips = new StripAnswers(parts);
+  const turns = new Turns();
   const files = new Map([...parts.assets].map(([path, asset]) => [path, assetSender(asset)]));
   const routes = new Map<string, Route>([
     ['/api/state', { method: 'GET', parameters: [], answer: stateRoute(parts) }],
     ['/api/strips', { method: 'GET', parameters: ['days'], answer: (...call) => strips.answer(...call) }],
     [
       '/api/latency',
-      { method: 'GET', parameters: ['resolver', 'hours'], answer: (...call) => latency(parts, ...call) },
+      { method: 'GET', parameters: ['resolver', 'hours'], answer: (...call) => latency(parts, turns, ...call) },
     ],
     ['/api/events', { method: 'GET', parameters: ['limit'], answer: eventsRoute(parts) }],
     ['/api/live', { method: 'GET', parameters: [], answer: (request, response) => live(parts, request, response) }],
@@ -76,7 +78,7 @@ function stateRoute({ present }: SiteParts): Route['answer'] {
   const bodies = new WeakMap<PageState, Promise<Body>>();
   return async (request, response) => {
     const known = await present.state();
-    const body = bodies.get(known) ?? bodyOf(jsonType, JSON.stringify(known));
+    const body = bodies.get(known) ?? jsonBody(known);
     bodies.set(known, body);
     return sendBody(request, response, await body, false);
   };
@@ -98,6 +100,7 @@ function eventsRoute({ control, clock }: SiteParts): Route['answer'] {
 
 async function latency(
   { clock, past }: SiteParts,
+  turns: Turns,
   request: IncomingMessage,
   response: ServerResponse,
   parameters: URLSearchParams,
@@ -108,7 +111,9 @@ async function latency(
   }
   const window = latencyWindow(resolver, clock.now(), wholeNumber(parameters, 'hours', mostHours, 24));
   const { text, parameters: values } = selectLatencies(window);
-  const found = await past().read((ask) => latencyOf(window, ask(text, values)));
+  const read = () => past().read((ask) => latencyOf(window, ask(text, values)));
+  // A month of some resolvers takes SQLite tenths of a second; who has gone meanwhile gets none.
+  const found = await turns.take(() => (response.destroyed ? { problem: '' } : read()));
   const answer: Latency = 'times' in found ? found : { ...latencyOf(window, []), problem: found.problem };
   return sendJson(request, response, 200, answer);
 }
@@ -181,7 +186,7 @@ class StripAnswers {
   #cache: { readonly past: Past; readonly generation: number; readonly strips: StripCache } | undefined;
   /** By number of days; with what it was made of. */
   #bodies = new Map<number, { readonly of: string; readonly body: Body }>();
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(parts: SiteParts) {
     this.#parts = parts;
@@ -190,9 +195,7 @@ class StripAnswers {
   async answer(request: IncomingMessage, response: ServerResponse, parameters: URLSearchParams): Promise<void> {
     const days = wholeNumber(parameters, 'days', mostDays, 30);
     this.#idle?.cancel();
-    const turn = this.#queue.then(() => this.#body(days));
-    this.#queue = turn.catch(() => undefined);
-    const body = await turn;
+    const body = await this.#turns.take(() => this.#body(days));
     if (!response.destroyed) sendBody(request, response, body, false);
     this.#idle?.cancel();
     this.#idle = this.#parts.clock.after(forgetAfter, () => this.forget());
@@ -219,7 +222,7 @@ class StripAnswers {
       const of = `${Math.floor(now / 86_400_000)} ${strips.version}`;
       const kept = this.#bodies.get(days);
       if (kept?.of === of) return kept.body;
-      const body = await bodyOf(jsonType, JSON.stringify(await strips.strips(ask, now, days)));
+      const body = await jsonBody(await strips.strips(ask, now, days));
       // Few ask for more than two lengths.
       if (this.#bodies.size >= 3) this.#bodies.clear();
       this.#bodies.set(days, { of, body });
@@ -227,6 +230,6 @@ class StripAnswers {
     });
     if ('bytes' in found) return found;
     const none: Strips = noStrips(now, days, found.problem);
-    return bodyOf(jsonType, JSON.stringify(none));
+    return jsonBody(none);
   }
 }

@@ -3,7 +3,7 @@ import type { CgroupNftDetail } from '../../cgroup-nft/index.ts';
 import type { ModuleName } from '../../core/module.ts';
 import type { DnstestDetail } from '../../dnstest/index.ts';
 import type { DyndnsDetail } from '../../dyndns/index.ts';
-import type { HostStatus, RunningDetail } from '../../nbrpc/index.ts';
+import type { HostStatus, ReactionsStatus, RunningDetail } from '../../nbrpc/index.ts';
 import type { StatusReport } from '../status-report.ts';
 import type {
   Access,
@@ -13,6 +13,7 @@ import type {
   NameRow,
   NbrpcHead,
   PageState,
+  Reactions,
   ResolverRow,
   ServiceRow,
   UnitRow,
@@ -60,9 +61,16 @@ export function pageState(report: StatusReport, access: Access): PageState {
 }
 
 function nbrpcHead(detail: RunningDetail): NbrpcHead {
-  const { total, moreHosts, byStanding, blocked, lastPass, nextPass, firstPass, exits } = detail;
+  const { total, moreHosts, byStanding, blocked, lastPass, nextPass, firstPass, exits, reactions } = detail;
   const progress = firstPass === null ? null : { done: firstPass.done, total: firstPass.of };
-  return { total, more: moreHosts, byStanding, blocked, lastPass, nextPass, firstPass: progress, exits };
+  const times = reactions === undefined ? {} : { reactions: reactionsOf(reactions) };
+  return { total, more: moreHosts, byStanding, blocked, lastPass, nextPass, firstPass: progress, exits, ...times };
+}
+
+function reactionsOf({ byKind, last }: ReactionsStatus): Reactions {
+  const short = ({ count, median, worst }: ReactionsStatus['byKind']['reroute']) => ({ count, median, worst });
+  const { reroute, release, 'fail-over': failOver } = byKind;
+  return { byKind: { reroute: short(reroute), release: short(release), 'fail-over': short(failOver) }, last };
 }
 
 function serviceRow({ name, addresses, ...host }: HostStatus): ServiceRow {

@@ -12,7 +12,7 @@ import type { StripState } from './shapes.ts';
 export const day = 86_400_000;
 export const minutesOfDay = 1440;
 
-export const states: readonly StripState[] = ['direct', 'failing', 'tunnelled', 'down', 'unknown'];
+export const states: readonly StripState[] = ['direct', 'failing', 'tunnelled', 'down', 'unknown', 'dropped'];
 const stateIndex = new Map(states.map((state, index) => [state, index]));
 
 /** Flat: minute, state, reason, of one host and one day; empty for a host that nothing was known of. */

@@ -160,7 +160,8 @@ class AgentServer {
   #permit(config: AgentConfig): void {
     if (comparable(config) !== this.#wanted) {
       throw new NetstewardError('agent-not-allowed', 'the configuration of nft-agent allows other sets than these', {
-        remedy: 'Make [nbrpc.table] or [nbrpc.sets] the same as in the configuration of netsteward-nft.service.',
+        remedy:
+          'Make [nbrpc.table] or [nbrpc.sets], while_down and [nbrpc.guard] the same as in nft-agent.toml of netsteward-nft.service.',
       });
     }
   }

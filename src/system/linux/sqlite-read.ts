@@ -20,7 +20,8 @@ const busyWait = 1000;
  * here: to close a file gives up all locks that its process has on it, other threads' too (sqlite.org/howtocorrupt.html §2.2).
  */
 export function openReader(path: string): SqliteReader {
-  statSync(path);
+  // To open a FIFO would hold up this thread until somebody writes into it.
+  if (!statSync(path).isFile()) throw new Error('it is no regular file');
   const { connect } = builtinSqlite() ?? packagedSqlite();
   const connection = connect(path, { readOnly: true });
   try {

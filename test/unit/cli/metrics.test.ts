@@ -9,11 +9,12 @@ import { metricsOf as unitMetrics } from '../../../src/cgroup-nft/metrics.ts';
 import type { UnitEntry } from '../../../src/cgroup-nft/status.ts';
 import { allMetrics, moduleMetrics } from '../../../src/cli/metrics-modules.ts';
 import { metricsReference } from '../../../src/cli/metrics-reference.ts';
-import { type Metric, measured, mostSamples } from '../../../src/core/metrics.ts';
+import { type Metric, type MetricDefinition, measured, mostSamples } from '../../../src/core/metrics.ts';
 import type { ModuleName } from '../../../src/core/module.ts';
 import { metricsOf as resolverMetrics } from '../../../src/dnstest/metrics.ts';
 import { metricsOf as nameMetrics } from '../../../src/dyndns/metrics.ts';
 import { metricsOf as serviceMetrics } from '../../../src/nbrpc/metrics.ts';
+import { ReactionTimes } from '../../../src/nbrpc/reaction-times.ts';
 import type { HostStatus } from '../../../src/nbrpc/status.ts';
 import { renderMetrics, renderText } from '../../../src/supervisor/metrics-render.ts';
 import type { StatusReport } from '../../../src/supervisor/status-report.ts';
@@ -30,6 +31,7 @@ const host = (name: string, rerouted: boolean): HostStatus => ({
   since: 1000,
   failingSince: null,
   reason: '',
+  cause: null,
   resolved: 1000,
   addresses: [],
   moreAddresses: 0,
@@ -37,18 +39,25 @@ const host = (name: string, rerouted: boolean): HostStatus => ({
   exit: null,
 });
 
+const reactions = new ReactionTimes();
+for (const took of [20, 70, 5000]) reactions.add({ at: 0, kind: 'reroute', host: 'video.example', took });
+
 const nbrpc = {
   hosts: [host('video.example', true), host('news.example', false), host(evil, true)],
   moreHosts: 0,
   total: 3,
-  byStanding: { rerouted: 2, failing: 0, unchecked: 0, unresolved: 0, waiting: 0, ok: 1 },
+  byStanding: { dropped: 0, rerouted: 2, failing: 0, unchecked: 0, unresolved: 0, waiting: 0, ok: 1 },
   byState: { ok: 1, failing: 0, unstable: 0, na: 2, unknown: 0 },
+  byCause: { name: 0, connect: 0, tls: 2, http: 0, transfer: 0 },
   rerouted: 2,
   blocked: 7,
   lastPass: 1_700_000_000_000,
   nextPass: null,
-  exits: [{ name: 'wg0', works: true, reason: '', latency: 250, hosts: 1, addresses: 7 }],
+  exits: [{ name: 'wg0', works: true, reason: '', latency: 250, since: null, hosts: 1, addresses: 7 }],
+  reactions: reactions.told,
   firstPass: null,
+  inUse: 4,
+  sets: { connections: { dropped: 2 } },
 };
 
 const unit = (path: string, packets: number, margin: number | null): UnitEntry => ({
@@ -175,6 +184,8 @@ test('nbrpc: services by standing, those in the tunnel by name, and no time for 
   const values = valuesOf(serviceMetrics(nbrpc));
   assert.equal(values['netsteward_nbrpc_services rerouted'], 2);
   assert.equal(values['netsteward_nbrpc_service_states na'], 2);
+  assert.equal(values['netsteward_nbrpc_service_causes tls'], 2);
+  assert.equal(values['netsteward_nbrpc_service_causes name'], 0);
   assert.equal(values['netsteward_nbrpc_exit_up wg0'], 1);
   assert.equal(values['netsteward_nbrpc_exit_addresses wg0'], 7);
   assert.equal(values['netsteward_nbrpc_exit_check_seconds wg0'], 0.25);
@@ -183,6 +194,22 @@ test('nbrpc: services by standing, those in the tunnel by name, and no time for 
   assert.equal(values.netsteward_nbrpc_rerouted_addresses, 7);
   assert.equal(values.netsteward_nbrpc_last_pass_timestamp_seconds, 1_700_000_000);
   assert.ok(!('netsteward_nbrpc_next_pass_timestamp_seconds' in values));
+});
+
+test('nbrpc: reaction times as a histogram by kind', async () => {
+  const text = await renderText(serviceMetrics(nbrpc));
+  for (const line of [
+    'netsteward_nbrpc_reaction_seconds_bucket{kind="reroute",le="30"} 1',
+    'netsteward_nbrpc_reaction_seconds_bucket{kind="reroute",le="120"} 2',
+    'netsteward_nbrpc_reaction_seconds_bucket{kind="reroute",le="3600"} 2',
+    'netsteward_nbrpc_reaction_seconds_bucket{kind="reroute",le="+Inf"} 3',
+    'netsteward_nbrpc_reaction_seconds_sum{kind="reroute"} 5090',
+    'netsteward_nbrpc_reaction_seconds_count{kind="release"} 0',
+  ]) {
+    assert.ok(text.includes(`\n${line}\n`), `${line}\n${text}`);
+  }
+  const { reactions: _, ...original } = nbrpc;
+  assert.doesNotMatch(await renderText(serviceMetrics(original)), /reaction_seconds_/);
 });
 
 test('cgroup-nft: units of one name are added up, and the worst margin is told', () => {
@@ -290,7 +317,17 @@ test('docs/metrics.md is what the source says: npx netsteward metrics --referenc
 const namesIn = (expression: string): string[] => expression.match(/\bnetsteward_\w+/g) ?? [];
 
 async function assertKnown(expressions: readonly string[], where: string): Promise<void> {
-  const known = new Map([...(await allMetrics()).values()].flat().map((metric) => [metric.name, metric]));
+  const known = new Map(
+    [...(await allMetrics()).values()].flat().flatMap((metric): [string, MetricDefinition][] => {
+      if (metric.type !== 'histogram') return [[metric.name, metric]];
+      const buckets = { ...metric, labels: [...metric.labels, 'le'] };
+      return [
+        [`${metric.name}_bucket`, buckets],
+        [`${metric.name}_sum`, metric],
+        [`${metric.name}_count`, metric],
+      ];
+    }),
+  );
   for (const expression of expressions) {
     assert.ok(namesIn(expression).length > 0, `${where}: ${expression}`);
     for (const name of namesIn(expression)) assert.ok(known.has(name), `${where}: ${name}`);
@@ -316,7 +353,10 @@ test('each query of the Grafana dashboard names metrics and labels that exist, a
   const known = [...(await allMetrics()).values()].flat();
   for (const { expr, legendFormat } of targets) {
     const [name = ''] = namesIn(expr);
-    const labels = ['instance', ...(known.find((metric) => metric.name === name)?.labels ?? [])];
+    const labels = [
+      'instance',
+      ...(known.find((metric) => metric.name === name.replace(/_bucket$/, ''))?.labels ?? []),
+    ];
     for (const [, label = ''] of legendFormat.matchAll(/\{\{(\w+)\}\}/g))
       assert.ok(labels.includes(label), legendFormat);
   }

@@ -72,7 +72,7 @@ const told: HostExplanation = {
   since: now - 2 * hour,
   failingSince: now - 2 * hour - 4 * minute,
   reason: 'tls reset at 192.0.2.1 of 2 addresses',
-  dns: { resolved: now - 3 * minute, next: now + 4 * minute },
+  dns: { resolved: now - 3 * minute, next: now + 4 * minute, problem: '' },
   addresses: [blocked, recovering],
   rule: 'one blocked address sends the whole service around: 2 of 2 addresses blocked',
   grace: null,

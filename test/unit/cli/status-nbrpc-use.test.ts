@@ -5,13 +5,14 @@ import { renderNbrpc } from '../../../src/cli/nbrpc-view.ts';
 import type { RunningDetail } from '../../../src/nbrpc/index.ts';
 import { metricsOf } from '../../../src/nbrpc/metrics.ts';
 
-const none = { rerouted: 0, failing: 0, unchecked: 0, unresolved: 0, waiting: 0, ok: 2 };
+const none = { dropped: 0, rerouted: 0, failing: 0, unchecked: 0, unresolved: 0, waiting: 0, ok: 2 };
 const plain: RunningDetail = {
   hosts: [],
   moreHosts: 0,
   total: 2,
   byStanding: none,
   byState: { ok: 2, failing: 0, unstable: 0, na: 0, unknown: 0 },
+  byCause: { name: 0, connect: 0, tls: 0, http: 0, transfer: 0 },
   rerouted: 0,
   blocked: 0,
   lastPass: null,

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { renderNbrpc } from '../../../src/cli/nbrpc-view.ts';
 import { renderStatus } from '../../../src/cli/status-view.ts';
 import type { AddressStatus, HostStatus, RunningDetail } from '../../../src/nbrpc/index.ts';
+import { ReactionTimes } from '../../../src/nbrpc/reaction-times.ts';
 
 const now = Date.UTC(2026, 0, 2);
 const hour = 3_600_000;
@@ -12,6 +13,7 @@ const address = (text: string, changes: Partial<AddressStatus> = {}): AddressSta
   address: text,
   state: 'ok',
   reason: '',
+  cause: null,
   checked: now - hour,
   changed: now - hour,
   inDns: true,
@@ -29,6 +31,7 @@ const host = (name: string, changes: Partial<HostStatus> = {}): HostStatus => ({
   since: now - 2 * hour,
   failingSince: null,
   reason: '',
+  cause: null,
   resolved: now,
   addresses: [address('192.0.2.1')],
   moreAddresses: 0,
@@ -39,7 +42,8 @@ const host = (name: string, changes: Partial<HostStatus> = {}): HostStatus => ({
 
 const counted = <Key extends string>(keys: readonly Key[], of: readonly Key[]) =>
   Object.fromEntries(keys.map((key) => [key, of.filter((each) => each === key).length])) as Record<Key, number>;
-const standings = ['rerouted', 'failing', 'unchecked', 'unresolved', 'waiting', 'ok'] as const;
+const standings = ['dropped', 'rerouted', 'failing', 'unchecked', 'unresolved', 'waiting', 'ok'] as const;
+const causes = ['name', 'connect', 'tls', 'http', 'transfer'] as const;
 const states = ['ok', 'failing', 'unstable', 'na', 'unknown'] as const;
 
 const detail = (hosts: readonly HostStatus[], changes: Partial<RunningDetail> = {}): RunningDetail => ({
@@ -53,6 +57,10 @@ const detail = (hosts: readonly HostStatus[], changes: Partial<RunningDetail> = 
   byState: counted(
     states,
     hosts.map(({ state }) => state),
+  ),
+  byCause: counted(
+    causes,
+    hosts.flatMap(({ cause }) => (cause === null || cause.kind === 'none' ? [] : [cause.kind])),
   ),
   rerouted: hosts.filter((each) => each.rerouted).length,
   blocked: hosts.flatMap((each) => each.addresses).filter((each) => each.rerouted).length,
@@ -84,8 +92,16 @@ test('where nothing is wrong it is two lines', () => {
 
 test('several exits have a line each, and a service names the one that it takes', () => {
   const exits = [
-    { name: 'wg0', works: true, reason: '', latency: 48.4, hosts: 1, addresses: 3 },
-    { name: 'wg1', works: false, reason: 'control.example: timeout on connect', latency: null, hosts: 0, addresses: 0 },
+    { name: 'wg0', works: true, reason: '', latency: 48.4, since: null, hosts: 1, addresses: 3 },
+    {
+      name: 'wg1',
+      works: false,
+      reason: 'control.example: timeout on connect',
+      latency: null,
+      since: null,
+      hosts: 0,
+      addresses: 0,
+    },
   ];
   const stuck = host('stuck.example', { state: 'na', standing: 'failing', exit: '', reason: 'na at 192.0.2.9' });
   const lines = renderNbrpc(detail([{ ...blocked, exit: 'wg0' }, stuck], { exits }), now);
@@ -96,6 +112,17 @@ test('several exits have a line each, and a service names the one that it takes'
     '  video.example (af-all, through wg0) for 2h: na=1/2',
   ]);
   assert.ok(lines.includes('  stuck.example (af-all, no exit works) for 2h: na at 192.0.2.9'), lines.join('\n'));
+});
+
+test('how fast routes were changed is one line, from the first check that told', () => {
+  const times = new ReactionTimes();
+  assert.equal(renderNbrpc(detail([host('a.example')], { reactions: times.told }), now).length, 2, 'nothing yet');
+  for (const took of [42.4, 100, 300]) times.add({ at: now, kind: 'reroute', host: 'a.example', took });
+  times.add({ at: now, kind: 'release', host: 'a.example', took: 1860 });
+  assert.equal(
+    renderNbrpc(detail([host('a.example')], { reactions: times.told }), now)[1],
+    'after the first check that told: rerouted within 1m 40s at the median, 5m at worst (3 times), released within 31m (1 time)',
+  );
 });
 
 test('before the first pass, and without a table, it says so', () => {
@@ -236,4 +263,17 @@ nbrpc: running for 1h
       ${shown}  ${shown}
 `,
   );
+});
+
+test('how a service is blocked is one sentence of its own', () => {
+  const text = 'TLS: reset on the ClientHello; the same address answers to another name, so it is the name (SNI)';
+  const cause = { kind: 'tls', code: 'sni', text } as const;
+  const addresses = [address('192.0.2.1', { state: 'na', reason: 'tls reset', cause, rerouted: true })];
+  const reason = 'tls reset at 192.0.2.1 of 1 address';
+  const lines = renderNbrpc(detail([host('video.example', { standing: 'rerouted', state: 'na', reason, cause, addresses })]), now);
+  assert.deepEqual(lines.slice(-3), [
+    '  video.example (af-all) for 2h: tls reset at 192.0.2.1 of 1 address',
+    `    ${text}`,
+    '    192.0.2.1  tls reset',
+  ]);
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { printable, printableJson, printableLines } from '../../../src/core/printable.ts';
+import { printable, printableJson, printableLines, visibleJson } from '../../../src/core/printable.ts';
 
 test('escape sequences, C1 controls and direction overrides become visible', () => {
   assert.equal(printable('a\x1b[31mb\x9b2Jc\u202ed\x7f'), 'a\\x1b[31mb\\x9b2Jc\\u202ed\\x7f');
@@ -32,6 +32,16 @@ test('JSON made safe means the same', () => {
       const json = printableJson(JSON.stringify({ text }));
       assert.doesNotMatch(json, /[\p{Cc}\p{Cs}]/u);
       assert.deepEqual(JSON.parse(json), { text });
+    }),
+  );
+});
+
+test('JSON for a page means what printable() says, but for what JSON itself escapes', () => {
+  assert.equal(JSON.parse(visibleJson(JSON.stringify('a\u202eb\u009b\n"\\'))), 'a\\u202eb\\u009b\n"\\');
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const { shown } = JSON.parse(visibleJson(JSON.stringify({ shown: text }))) as { readonly shown: string };
+      assert.doesNotMatch(shown, /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/u);
     }),
   );
 });

@@ -11,6 +11,7 @@ import { type Policy, parsePolicy } from '../../../src/nbrpc/policy-spec.ts';
 import { policyText, ruleApplied } from '../../../src/nbrpc/policy-words.ts';
 import { promptState, type SavedPromptState } from '../../../src/nbrpc/prompt/address.ts';
 import { firstFailure } from '../../../src/nbrpc/prompt/suspicion.ts';
+import { cause } from '../../../src/nbrpc/reason.ts';
 import { similarNames } from '../../../src/nbrpc/similar.ts';
 import { addressRecord, entry, hostRecord, policy, state } from './build-state.ts';
 
@@ -80,8 +81,8 @@ describe('an explanation', () => {
     const told = explained('a', config(twoExits), [host], {
       plan: () => ({ direct: 560, exits: { at: 530, names: ['slow'] }, pressing: false, interval: 60 }),
       exits: [
-        { name: 'fast', works: true, reason: '', latency: 20 },
-        { name: 'slow', works: true, reason: '', latency: null },
+        { name: 'fast', works: true, reason: '', latency: 20, since: null },
+        { name: 'slow', works: true, reason: '', latency: null, since: null },
       ],
     });
     const [address] = told.addresses;
@@ -212,6 +213,17 @@ describe('an explanation', () => {
     ]);
     const sets = { family: 'ip', table: 't', blocked4: 'b', direct4: 'd' };
     assert.deepEqual(setsPlace(config({ sets })), { family: 'ip', table: 't', names: ['b', 'd'] });
+  });
+
+  it('says how an address is blocked, and what is wrong with the name, where that is known', () => {
+    const record = {
+      ...addressRecord('192.0.2.1', { state: 'na', reason: 'tls reset' }),
+      cause: cause('tls', 'sni', 'reset'),
+    };
+    const name = { ...hostRecord('a', { state: 'na' }), cause: cause('name', 'junk', '127.0.0.1') };
+    const told = explained('a', config(), [{ record: name, addresses: new Map([['192.0.2.1', record]]) }], {});
+    assert.match(told.addresses[0]?.direct.reason ?? '', /it is the name \(SNI\)/);
+    assert.match(told.dns.problem, /^name: .*127\.0\.0\.1/);
   });
 
   it('of a service that is never asked says so', () => {

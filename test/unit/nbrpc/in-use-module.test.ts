@@ -8,6 +8,7 @@ import type { RunningDetail } from '../../../src/nbrpc/running.ts';
 import { FakeAddressSets } from '../../fakes/fake-address-sets.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeCommands } from '../../fakes/fake-commands.ts';
+import { silentDns } from '../../fakes/fake-dns-transport.ts';
 import { FakeFiles } from '../../fakes/fake-files.ts';
 import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
 import { FakeOutputFiles } from '../../fakes/fake-output-files.ts';
@@ -19,10 +20,14 @@ import { MemoryStore } from '../../fakes/memory-store.ts';
 const minute = 60_000;
 const [used, idle] = ['9.9.9.9', '9.9.9.10'];
 
-async function bench(table: Record<string, unknown>) {
+/** `more`: services beside the two, each with an address of its own. */
+async function bench(table: Record<string, unknown>, more: readonly string[] = []) {
   const [clock, files, resolver, probe] = [new FakeClock(), new FakeFiles(), new FakeResolver(), new FakeHttpProbe()];
   const sets = new FakeAddressSets();
-  files.put('/a.list', 'a.example b.example');
+  files.put('/a.list', ['a.example', 'b.example', ...more.map((_, index) => `more${index}.example`)].join(' '));
+  more.forEach((address, index) => {
+    resolver.answer(`more${index}.example`, address);
+  });
   resolver.answer('control.example', '9.9.9.1');
   resolver.answer('a.example', used);
   resolver.answer('b.example', idle);
@@ -42,6 +47,8 @@ async function bench(table: Record<string, unknown>) {
     commands: new FakeCommands(),
     openResolver: () => resolver,
     openProbe: () => probe,
+    openDns: () => silentDns,
+    id: () => 1,
     // A reload of the sink closes one and opens another.
     openSets: () => {
       sets.closed = undefined;
@@ -86,6 +93,26 @@ describe('services in use', () => {
     assert.equal(detailOf(running).inUse, 0);
     await running.stop('shutdown');
     assert.equal(clock.waiting, 0);
+  });
+
+  it('that become so all at once are asked in an even stream, no more than the limit of them', async () => {
+    const many = Array.from({ length: 250 }, (_, index) => `9.9.10.${index + 1}`);
+    const { sets, running, clock, probe } = await bench({ in_use: true }, many);
+    for (const address of many) sets.packets.set(address, 0);
+    await clock.advance(20_000);
+    assert.equal(detailOf(running).inUse, 200);
+    for (let minutes = 0; minutes < 5; minutes += 1) {
+      const before = probe.requests.length;
+      await clock.advance(minute);
+      const asked = probe.requests.slice(before).filter(({ address }) => address !== '9.9.9.1').length;
+      // 200 every two minutes and 52 every nine; no stream is more than twice its mean.
+      assert.ok(asked <= 2 * (200 / 2 + 52 / 9) + 1, `${asked} in a minute`);
+    }
+    const start = probe.requests.length;
+    await clock.advance(20 * minute);
+    const ofUsed = probe.requests.slice(start).filter(({ address }) => address.startsWith('9.9.10.')).length;
+    assert.ok(ofUsed >= 200 * 10, `${ofUsed}`);
+    await running.stop('shutdown');
   });
 
   it('that are blocked while they are used go around within minutes', async () => {

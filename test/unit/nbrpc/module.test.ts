@@ -10,6 +10,7 @@ import type { AgentLook } from '../../../src/system/agent-look.ts';
 import type { AddressSets, AddressSetsStatus, SetContents } from '../../../src/system/ports.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeCommands } from '../../fakes/fake-commands.ts';
+import { silentDns } from '../../fakes/fake-dns-transport.ts';
 import { FakeFiles } from '../../fakes/fake-files.ts';
 import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
 import { FakeOutputFiles } from '../../fakes/fake-output-files.ts';
@@ -86,6 +87,8 @@ class Bench {
       commands,
       openResolver: () => resolver,
       openProbe: () => probe,
+      openDns: () => silentDns,
+      id: () => 1,
       openSets: (sink: Sink, onStop: 'keep' | 'flush') => {
         const sets = new RecordedSets(sink, this.nextFailure);
         sets.onStop = onStop;
@@ -261,7 +264,7 @@ describe('nbrpc', () => {
     await running.stop('shutdown');
   });
 
-  it('warns of addresses with opposite verdicts, of unknown check types and of checks that were not possible', async () => {
+  it('warns of addresses that hosts want otherwise, of unknown check types and of checks that were not possible', async () => {
     const bench = new Bench('a.example=na b.example c.example:ftp');
     for (const name of ['a.example', 'b.example']) bench.resolver.answer(name, '9.9.9.9');
     bench.resolver.answer('c.example', '9.9.9.11');
@@ -270,7 +273,7 @@ describe('nbrpc', () => {
     const texts = () => running.health().warnings.map(({ code, text }) => `${code}: ${text}`);
     assert.deepEqual(texts(), [
       'unknown-check-type: /a.list has hosts that are never checked: /a.list:1:24: c.example: unknown check type "ftp", so it is never checked',
-      'address-conflict: 1 address(es) belong to hosts with opposite verdicts, and the first host by name decides: 9.9.9.9 (a.example: tunnel, b.example: direct)',
+      'address-conflict: 1 address(es) are shared by hosts that should go different ways; of each, the first named decides: 9.9.9.9 (a.example: tunnel, by need; b.example: direct)',
     ]);
     bench.resolver.answer('b.example', '9.9.9.10');
     bench.probe.set('b.example', '*', { kind: 'local-failure', detail: 'EMFILE: too many open files' });

@@ -9,6 +9,7 @@ import type { RunningDetail } from '../../../src/nbrpc/running.ts';
 import type { AddressSets, SetContents } from '../../../src/system/ports.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeCommands } from '../../fakes/fake-commands.ts';
+import { silentDns } from '../../fakes/fake-dns-transport.ts';
 import { FakeFiles } from '../../fakes/fake-files.ts';
 import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
 import { FakeOutputFiles } from '../../fakes/fake-output-files.ts';
@@ -63,6 +64,8 @@ class Bench {
       commands: new FakeCommands(),
       openResolver: () => resolver,
       openProbe: () => probe,
+      openDns: () => silentDns,
+      id: () => 1,
       openSets: (_sink: Sink) => sets,
     };
     return nbrpcModule.start(configOf(table), host, new AbortController().signal);
@@ -73,6 +76,11 @@ class Bench {
       const { host, from, to, exit } = fields as Record<string, string | undefined>;
       return `${host} ${from}>${to}${exit === undefined ? '' : ` ${exit}`}`;
     });
+  }
+
+  /** Seconds, as the newest flip says. */
+  took(): number {
+    return Number(this.log.of('flip').at(-1)?.fields.took);
   }
 
   warnings(): readonly string[] {
@@ -128,13 +136,20 @@ describe('the prompt schedule', () => {
     assert.deepEqual([hostOf(running, 'a.example')?.state, bench.sets], ['ok', '']);
 
     bench.probe.blocked('a.example');
-    await bench.until(() => bench.sets === 'blocked4:9.9.9.10,9.9.9.9', 15);
+    const blockedFor = await bench.until(() => bench.sets === 'blocked4:9.9.9.10,9.9.9.9', 15);
     assert.deepEqual(bench.flips(), ['a.example direct>tunnel']);
+    const { reroute } = detailOf(running).reactions?.byKind ?? assert.fail();
+    assert.deepEqual([reroute.count, reroute.worst], [1, bench.took()], 'it is told as it was logged');
+    // A failure, and three rounds that confirm it; the first one came some time after the block.
+    assert.ok(bench.took() > 30 && bench.took() < blockedFor * 60, `${bench.took()} s of ${blockedFor} min`);
     assert.equal(hostOf(running, 'a.example')?.reason.split(' at ')[0], 'tls reset');
 
     bench.probe.works('a.example');
-    await bench.until(() => bench.sets === '', 60);
+    const worksFor = await bench.until(() => bench.sets === '', 60);
     assert.deepEqual(bench.flips().at(-1), 'a.example tunnel>direct');
+    // Half an hour of good checks releases it.
+    assert.ok(bench.took() >= 1800 && bench.took() < worksFor * 60, `${bench.took()} s of ${worksFor} min`);
+    assert.equal(detailOf(running).reactions?.byKind.release.count, 1);
     await running.stop('shutdown');
   });
 
@@ -224,6 +239,7 @@ describe('the prompt schedule', () => {
     assert.equal(bench.sets, 'blocked4:9.9.9.9');
     assert.ok(!bench.changes.includes(''), bench.changes.join(' | '));
     assert.deepEqual(bench.flips().slice(1), ['a.example tunnel>tunnel wg0'], 'of routes that stay nothing is told');
+    assert.ok(Number.isNaN(bench.took()), 'no check made it so');
     assert.deepEqual([hostOf(running, 'a.example')?.exit, detailOf(running).exits], [null, []]);
     await running.stop('shutdown');
   });
@@ -292,8 +308,10 @@ describe('exits', () => {
     await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.9', 15);
     bench.changes.length = 0;
     bench.exitWorks(a, false, 'a.example');
-    await bench.until(() => bench.sets === 'blocked4-wg1:9.9.9.9', 15);
+    const deadFor = await bench.until(() => bench.sets === 'blocked4-wg1:9.9.9.9', 15);
     assert.deepEqual(bench.changes, ['blocked4-wg1:9.9.9.9']);
+    assert.ok(bench.took() > 0 && bench.took() < deadFor * 60, `${bench.took()} s of ${deadFor} min`);
+    assert.equal(detailOf(running).reactions?.byKind['fail-over'].count, 1);
     assert.deepEqual(bench.flips().at(-1), 'a.example tunnel>tunnel wg1');
     assert.deepEqual(bench.warnings(), [], 'the exit itself is well');
     await running.stop('shutdown');
@@ -309,6 +327,7 @@ describe('exits', () => {
     bench.exitWorks(a, false, 'a.example', 'control.example');
     const took = await bench.until(() => bench.sets === 'blocked4-wg1:9.9.9.10,9.9.9.9', 5);
     assert.ok(took <= 2, `${took} minutes`);
+    assert.ok(bench.took() > 0 && bench.took() < took * 60, `${bench.took()} s of ${took} min`);
     assert.deepEqual(bench.warnings(), ['+exit-down wg0']);
     bench.exitWorks(a, true, 'a.example', 'control.example');
     await bench.clock.advance(5 * minute);
@@ -332,10 +351,13 @@ describe('exits', () => {
     await bench.clock.advance(30 * minute);
     assert.equal(bench.sets, 'drop4:9.9.9.10');
     assert.deepEqual(bench.flips().slice(2), ['a.example tunnel>direct', 'b.example tunnel>dropped']);
+    assert.deepEqual([hostOf(running, 'b.example')?.standing, detailOf(running).byStanding.dropped], ['dropped', 1]);
+    assert.match(running.health().summary, /, 1 dropped$/);
     assert.deepEqual(bench.warnings().toSorted(), ['+exit-down wg0', '+exit-down wg1', '+no-exit']);
     for (const source of [a, b]) bench.exitWorks(source, true, 'c.example', 'control.example');
     await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.10,9.9.9.11,9.9.9.9', 15);
     assert.deepEqual(running.health().warnings, []);
+    assert.equal(hostOf(running, 'b.example')?.standing, 'rerouted');
     await running.stop('shutdown');
   });
 

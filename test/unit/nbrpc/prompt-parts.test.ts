@@ -95,8 +95,9 @@ describe('when an address is asked next', () => {
 
 describe('an exit', () => {
   const bad = { ok: false, gate: 'control', reason: 'all is silent' } as const;
+  const clock = new FakeClock();
   const watch = (...looks: boolean[]): ExitWatch => {
-    const made = new ExitWatch([{ name: 'wg0', source: { 4: '10.9.0.2' } }]);
+    const made = new ExitWatch([{ name: 'wg0', source: { 4: '10.9.0.2' } }], clock);
     for (const works of looks) made.looked('wg0', works ? { ok: true } : bad);
     return made;
   };
@@ -129,7 +130,24 @@ describe('an exit', () => {
   it('tells why it is dead, and the median of what worked through it', () => {
     const made = watch(false, false, false);
     for (const ms of [40, 1000, 50]) made.took('wg0', ms);
-    assert.deepEqual(made.health, [{ name: 'wg0', works: false, reason: 'all is silent', latency: 50 }]);
+    assert.deepEqual(made.health, [
+      { name: 'wg0', works: false, reason: 'all is silent', latency: 50, since: clock.now() },
+    ]);
+  });
+
+  it('tells since when it is so, and from which look on it died', async () => {
+    const made = watch(true);
+    const [from, up] = [clock.monotonic() / 1000, clock.now()];
+    for (const works of [false, true, true, false, false, false]) {
+      await clock.advance(10_000);
+      made.looked('wg0', works ? { ok: true } : bad);
+    }
+    assert.deepEqual([made.diedFrom('wg0'), made.health[0]?.since], [from + 40, up + 60_000]);
+    for (const works of [true, true]) {
+      await clock.advance(10_000);
+      made.looked('wg0', works ? { ok: true } : bad);
+    }
+    assert.deepEqual([made.diedFrom('wg0'), made.health[0]?.since], [null, up + 80_000]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** From the policy to set contents, and to the flips that people read. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { flipsOf } from '../../../src/nbrpc/flips.ts';
 import { sameContents, wantedSets } from '../../../src/nbrpc/sets.ts';
 import type { HostEntry } from '../../../src/nbrpc/state.ts';
@@ -49,17 +50,44 @@ describe('set contents', () => {
     });
   });
 
-  it('follow the first host by name where several want an address with opposite verdicts, and tell that', () => {
+  it('follow the host that needs the tunnel where several want an address otherwise, and tell that', () => {
     const hosts = [
       entry('c', { state: 'na' }, '1.1.1.1=na'),
       entry('b', { state: 'ok' }, '1.1.1.1=ok 1.1.1.2=ok'),
       entry('d', { state: 'na' }, '1.1.1.1=na 1.1.1.2=na'),
     ];
-    assert.equal(contents(hosts).b4, '');
+    assert.equal(contents(hosts).b4, '1.1.1.1 1.1.1.2');
+    const ways = [{ kind: 'around', exit: undefined }, { kind: 'direct' }];
     assert.deepEqual(wantedSets(state(...hosts), fallback, all, new Set()).conflicts, [
-      { address: '1.1.1.1', hosts: ['b', 'c'], verdict: 'ok' },
-      { address: '1.1.1.2', hosts: ['b', 'd'], verdict: 'ok' },
+      { address: '1.1.1.1', hosts: ['c', 'b'], ways, by: 'need' },
+      { address: '1.1.1.2', hosts: ['d', 'b'], ways, by: 'need' },
     ]);
+    const priority = (host: string): number => (host === 'b' ? 1 : 0);
+    const wanted = wantedSets(state(...hosts), fallback, all, new Set(), undefined, priority);
+    assert.deepEqual([...(wanted.contents.get('b4') ?? [])], []);
+    assert.deepEqual(
+      wanted.conflicts.map(({ hosts: [first, other], by }) => `${first} ${other} ${by}`),
+      ['b c priority', 'b d priority'],
+    );
+  });
+
+  it('are the same in whatever order hosts are known', () => {
+    const address = fc.constantFrom('1.1.1.1', '1.1.1.2', '1.1.1.3');
+    const host = fc.tuple(fc.constantFrom('na' as const, 'ok' as const), fc.uniqueArray(address, { minLength: 1 }));
+    fc.assert(
+      fc.property(fc.array(host, { maxLength: 6 }), fc.nat(), fc.nat({ max: 5 }), (shapes, turn, first) => {
+        const hosts = shapes.map(([verdict, own], index) => {
+          return entry(`h${index}`, { state: verdict }, own.map((each) => `${each}=${verdict}`).join(' '));
+        });
+        const cut = hosts.length === 0 ? 0 : turn % hosts.length;
+        const turned = [...hosts.slice(cut), ...hosts.slice(0, cut)].reverse();
+        const wanted = (hostsNow: HostEntry[]) => {
+          const priority = (name: string): number => (name === `h${first}` ? 1 : 0);
+          return wantedSets(state(...hostsNow), fallback, all, new Set(), undefined, priority);
+        };
+        assert.deepEqual(wanted(turned), wanted(hosts));
+      }),
+    );
   });
 
   it('of a host without a state follow its addresses, and are direct where nothing is known', () => {

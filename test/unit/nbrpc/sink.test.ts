@@ -45,7 +45,7 @@ async function bench() {
   };
   const parsed = parseNbrpc({ check_lists: ['/a'] });
   assert.ok(parsed.ok);
-  const held = new HeldSets(sinkOf(parsed.config), sets, { board, log, clock, flips: new FlipLog(log) });
+  const held = new HeldSets(sinkOf(parsed.config), sets, { board, log, clock, flips: new FlipLog(log, clock) });
   const answer = async (error?: Error): Promise<void> => {
     const next = asked.shift();
     assert.ok(next !== undefined, 'nothing is asked for');

@@ -8,6 +8,8 @@ import { Command } from 'commander';
 import fc from 'fast-check';
 import { registerNbrpc } from '../../../src/cli/nbrpc.ts';
 import { sleep } from '../../../src/core/clock.ts';
+import { noCause } from '../../../src/nbrpc/reason.ts';
+import { withCause } from '../../../src/nbrpc/reason-record.ts';
 import { LogReplay } from '../../../src/nbrpc/replay-log.ts';
 import type { State } from '../../../src/nbrpc/state.ts';
 import { StateLog } from '../../../src/nbrpc/state-log.ts';
@@ -50,13 +52,13 @@ class Logged {
   }
 }
 
-/** All but the order of first appearance, which only breaks ties of what is checked first. */
+/** All but the order of first appearance, which only breaks ties of what is checked first, and causes, which the log does not have. */
 const snapshot = (state: State): unknown =>
   [...state.hosts()]
     .map(({ record, addresses }) => [
-      { ...record, order: 0 },
+      { ...withCause(record, noCause), order: 0 },
       [...addresses.values()]
-        .map((address) => ({ ...address, order: 0 }))
+        .map((address) => ({ ...withCause(address, noCause), order: 0 }))
         .sort((a, b) => (a.address < b.address ? -1 : 1)),
     ])
     .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));

@@ -45,7 +45,15 @@ describe('the status of the hosts', () => {
       soon: 'waiting',
     });
     const { byStanding, byState, total, moreHosts } = status;
-    assert.deepEqual(byStanding, { rerouted: 2, failing: 3, unchecked: 2, unresolved: 1, waiting: 3, ok: 2 });
+    assert.deepEqual(byStanding, {
+      dropped: 0,
+      rerouted: 2,
+      failing: 3,
+      unchecked: 2,
+      unresolved: 1,
+      waiting: 3,
+      ok: 2,
+    });
     assert.deepEqual(byState, { ok: 2, failing: 1, unstable: 4, na: 2, unknown: 4 });
     assert.deepEqual([total, moreHosts], [13, 0]);
     assert.equal(status.hosts.find(({ name }) => name === 'six')?.addresses[0]?.reason, 'not checked (no IPv6 route)');
@@ -66,6 +74,7 @@ describe('the status of the hosts', () => {
     assert.deepEqual([last?.addresses.length, last?.moreAddresses], [mostAddresses, 501 - mostAddresses]);
     assert.equal(last?.addresses.at(-1)?.address, '9.0.0.1');
     assert.deepEqual(status.byStanding, {
+      dropped: 0,
       rerouted: 1,
       failing: 1,
       unchecked: 0,

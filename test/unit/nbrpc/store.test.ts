@@ -9,6 +9,8 @@ import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { NetstewardError } from '../../../src/core/errors.ts';
+import { cause } from '../../../src/nbrpc/reason.ts';
+import { Draft } from '../../../src/nbrpc/state.ts';
 import { StateStore } from '../../../src/nbrpc/store.ts';
 import { SqliteStore } from '../../../src/system/linux/sqlite.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
@@ -190,9 +192,10 @@ describe('the state file', () => {
     await first.commit(pass(10, ['a.example'], { kind: 'fail', reason: 'tls reset' }));
     first.close();
     const older = store.open(join(folder, 'older.db'));
-    const later = ['changed_counted', 'failing_counted', 'exit'];
+    const later = ['changed_counted', 'failing_counted', 'exit', 'cause'];
     for (const column of later) older.exec(`ALTER TABLE hosts DROP COLUMN ${column}`);
-    older.exec('ALTER TABLE addresses DROP COLUMN prompt; DROP TABLE timeline; PRAGMA user_version = 1');
+    for (const column of ['prompt', 'cause']) older.exec(`ALTER TABLE addresses DROP COLUMN ${column}`);
+    older.exec('DROP TABLE timeline; PRAGMA user_version = 1');
     older.close();
     const taken = open('older.db');
     const record = taken.state.host('a.example')?.record;
@@ -200,6 +203,34 @@ describe('the state file', () => {
     assert.deepEqual([record?.failingCounted, taken.state.timeline], [10, { counted: 0, lost: 0 }]);
     taken.close();
     open('older.db').close();
+  });
+
+  it('keeps how a service is blocked, and forgets it with it; what another version may have written is no cause', async () => {
+    const reset = cause('tls', 'reset', '1 kB of the handshake came');
+    const first = open('causes.db');
+    await first.commit(pass(10, ['a.example'], { kind: 'fail', reason: 'tls reset', cause: reset }));
+    await first.commit((state) => {
+      const draft = new Draft(state);
+      const known = state.host('a.example');
+      if (known !== undefined) draft.putHost({ ...known.record, cause: cause('name', 'nxdomain') });
+      return { changes: draft.changes() };
+    });
+    first.close();
+    const again = open('causes.db');
+    const entry = again.state.host('a.example');
+    assert.deepEqual(entry?.addresses.get('1.1.1.1')?.cause, reset);
+    assert.deepEqual(entry?.record.cause, { kind: 'name', code: 'nxdomain', detail: '' });
+    again.close();
+    const edited = store.open(join(folder, 'causes.db'));
+    edited.exec(`UPDATE hosts SET cause = '{"kind":"name","code":"of-tomorrow","detail":""}'`);
+    edited.close();
+    const older = open('causes.db');
+    assert.equal(older.state.host('a.example')?.record.cause, undefined);
+    await older.commit(pass(20, ['a.example'], { kind: 'ok' }));
+    older.close();
+    const last = open('causes.db');
+    assert.equal(last.state.host('a.example')?.addresses.get('1.1.1.1')?.cause, undefined);
+    last.close();
   });
 
   it('of zero bytes is a new one', async () => {

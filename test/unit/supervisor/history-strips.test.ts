@@ -47,6 +47,20 @@ test('what is down everywhere is no reason to call it blocked', () => {
   ]);
 });
 
+test('a service that no exit works for, and that must not go direct, is dropped', () => {
+  const events = [
+    event(0, 'service-rerouted', 'a', 'reset'),
+    event(20, 'service-dropped', 'a', 'no exit works for it'),
+    event(30, 'service-failing', 'a', 'reset'),
+    event(50, 'service-rerouted', 'a', 'reset'),
+  ];
+  assert.deepEqual(strip(events), [
+    '0-20 tunnelled reset',
+    '20-50 dropped no exit works for it',
+    '50-100 tunnelled reset',
+  ]);
+});
+
 test('while netsteward was off nothing is known, and then it is as it was', () => {
   const events = [
     event(0, 'service-rerouted', 'a', 'x'),

@@ -1,5 +1,6 @@
 /** A reader beside the writer of an SQLite file: it sees what was committed, changes nothing, and notices another file. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +56,12 @@ test('what is no database is an error of SQLite’s, and stays as it is', (t) =>
   writeFileSync(file, 'no database at all. '.repeat(500));
   assert.throws(() => openReader(file), /not a database/);
   assert.deepEqual(readdirSync(join(file, '..')), ['a.db']);
+});
+
+test('what is no regular file is not opened: a FIFO would be waited for', (t) => {
+  const file = place(t);
+  execFileSync('mkfifo', [file]);
+  assert.throws(() => openReader(file), /it is no regular file/);
 });
 
 test('another file in its place is read from then on, and counts as another generation', async (t) => {

@@ -1,12 +1,14 @@
 /** What the status page makes of what it hears, without a browser: messages, patches, strips, order, words. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type CauseCode, type CauseKind, causeCodes } from '../../../src/nbrpc/reason.ts';
+import { causeSentence } from '../../../src/nbrpc/reason-text.ts';
 import type { StatePatch } from '../../../src/supervisor/page/shapes.ts';
 import { HistoryOfHosts } from '../../../web/history.ts';
 import { MessageReader } from '../../../web/messages.ts';
 import { nothingKnown, type Part, patched } from '../../../web/model.ts';
 import { matches, placed } from '../../../web/order.ts';
-import { bytes, kindOf, marks, span, stateOf } from '../../../web/words.ts';
+import { bytes, kindOf, marks, seconds, span, stateOf } from '../../../web/words.ts';
 import { hostName, pageState, stateOfHost } from '../../fakes/page-answers.ts';
 import { whole } from '../../fakes/page-server.ts';
 
@@ -105,7 +107,16 @@ test('trouble comes first, and a filter takes words of everything that a row say
   const scene = { now, hosts: 60 };
   const services = pageState(scene).services.map((row) => ({ host: row.id, row }));
   const order = placed(services, 'trouble', undefined, now).map(({ row }) => (row === undefined ? '' : stateOf(row)));
-  assert.deepEqual(order.slice(0, 7), ['down', 'failing', 'tunnelled', 'tunnelled', 'tunnelled', 'unknown', 'direct']);
+  assert.deepEqual(order.slice(0, 8), [
+    'dropped',
+    'down',
+    'failing',
+    'tunnelled',
+    'tunnelled',
+    'tunnelled',
+    'unknown',
+    'direct',
+  ]);
   assert.equal(placed(services, 'name', undefined, now)[0]?.host, 'api15.example');
   const found = (words: string): readonly string[] =>
     services.filter((service) => matches(service, words, undefined, now)).map(({ host }) => host);
@@ -130,6 +141,36 @@ test('reasons tell their kind, in the words of a close look and of a check alone
     ['', 'other'],
   ] as const)
     assert.equal(kindOf(reason), kind, reason);
+});
+
+test('every sentence of a cause begins so that its kind is known again, in events and strips too', () => {
+  const kinds = {
+    none: 'other',
+    name: 'name',
+    connect: 'connect',
+    tls: 'tls',
+    http: 'http',
+    transfer: 'data',
+  } as const;
+  for (const [kind, codes] of Object.entries(causeCodes) as [CauseKind, readonly CauseCode[]][]) {
+    for (const code of codes) {
+      for (const detail of ['', 'tls reset', 'status 403', 'after 16 kB', 'name: x']) {
+        const sentence = causeSentence({ kind, code, detail });
+        assert.equal(kindOf(sentence), kinds[kind], sentence);
+      }
+    }
+  }
+});
+
+test('what was measured in seconds is said as short as it is meant', () => {
+  assert.deepEqual([0.44, 42.4, 59.6, 102, 600, 3899].map(seconds), [
+    '0.4 s',
+    '42 s',
+    '1 min',
+    '1 min 42 s',
+    '10 min',
+    '1 h 4 min',
+  ]);
 });
 
 test('spans, sizes and marks are as long as they need to be', () => {

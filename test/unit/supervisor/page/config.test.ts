@@ -1,6 +1,11 @@
 /** The table [page]: where it may listen, and what other machines take. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { pageFiles } from '../../../../src/cli/compose-page.ts';
 import { NetstewardError } from '../../../../src/core/errors.ts';
 import type { ConfigTable } from '../../../../src/core/module.ts';
 import { bindingText, parsePage } from '../../../../src/supervisor/page/config.ts';
@@ -66,6 +71,14 @@ test('a token file that others may read, and one without a good token, is refuse
   for (const text of ['', 'short', 'two words of some length', `${good}\n${good}`, 'x'.repeat(513)]) {
     assert.match(await problem(text, 0o600), /must be one word of 16 to 512/, text);
   }
+});
+
+test('a FIFO as token file is refused, and not waited for', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'netsteward-token-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'token');
+  execFileSync('mkfifo', ['-m', '600', file]);
+  await assert.rejects(readToken(file, pageFiles), { code: 'page-token-file' });
 });
 
 test('the way to the page is a URL, or the command that opens it', () => {
