@@ -1,9 +1,9 @@
 /** Which services changed their route in a pass: what a person wants to read (pure). */
 import { type Policy, policyOf } from './policy-spec.ts';
 import type { ReactionKind } from './reaction-times.ts';
-import { presumedLines } from './sets.ts';
 import { hostCause } from './reason-record.ts';
 import { causeSentence } from './reason-text.ts';
+import { presumedLines } from './sets.ts';
 import type { Changes, HostEntry } from './state.ts';
 
 export type RouteName = 'direct' | 'tunnel' | 'dropped' | 'unknown';

@@ -160,7 +160,8 @@ function inputsLine(report: Learned, state: State): string {
 
 function same(known: HostEntry | undefined, now: HostEntry): boolean {
   if (known === now) return true;
-  if (known === undefined || JSON.stringify(hostKept(known.record)) !== JSON.stringify(hostKept(now.record))) return false;
+  if (known === undefined || JSON.stringify(hostKept(known.record)) !== JSON.stringify(hostKept(now.record)))
+    return false;
   const all = ({ addresses }: HostEntry): string => JSON.stringify([...addresses.values()].map(addressKept));
   return all(known) === all(now);
 }

@@ -7,7 +7,7 @@ import { eventually } from './eventually.ts';
 
 const service = 'netsteward-dnstest.service';
 const timer = 'netsteward-dnstest.timer';
-const watch = 'netsteward-dnstest-watch.service';
+const watch = 'netsteward-resolver-watch.service';
 const stamp = '/run/netsteward-dnstest.restarted';
 
 const common = `NAME=${name}\n`;

@@ -24,7 +24,7 @@ const limits: Readonly<Record<string, number>> = {
   'netsteward-dyndns-watch.service': 20,
   'netsteward-dnstest.service': 20,
   'netsteward-dnstest-daemon.service': 20,
-  'netsteward-dnstest-watch.service': 20,
+  'netsteward-resolver-watch.service': 20,
   [hardened]: 15,
 };
 

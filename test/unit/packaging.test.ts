@@ -58,7 +58,7 @@ test('what a restart does not cure is not tried again, a module that must start 
 test('the dyndns socket has the port of the original, and the services that listen or watch are fed or end idle', () => {
   assert.equal(settingOf('netsteward-dyndns.socket', 'ListenDatagram'), '[::]:5533');
   assert.match(settingOf('netsteward-dyndns.service', 'ExecStart') ?? '', /--idle-exit/);
-  for (const name of ['netsteward.service', 'netsteward-dnstest-watch.service']) {
+  for (const name of ['netsteward.service', 'netsteward-resolver-watch.service']) {
     assert.ok(settingOf(name, 'WatchdogSec') !== undefined, name);
   }
 });

@@ -270,7 +270,10 @@ test('how a service is blocked is one sentence of its own', () => {
   const cause = { kind: 'tls', code: 'sni', text } as const;
   const addresses = [address('192.0.2.1', { state: 'na', reason: 'tls reset', cause, rerouted: true })];
   const reason = 'tls reset at 192.0.2.1 of 1 address';
-  const lines = renderNbrpc(detail([host('video.example', { standing: 'rerouted', state: 'na', reason, cause, addresses })]), now);
+  const lines = renderNbrpc(
+    detail([host('video.example', { standing: 'rerouted', state: 'na', reason, cause, addresses })]),
+    now,
+  );
   assert.deepEqual(lines.slice(-3), [
     '  video.example (af-all) for 2h: tls reset at 192.0.2.1 of 1 address',
     `    ${text}`,

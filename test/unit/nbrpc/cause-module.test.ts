@@ -19,8 +19,7 @@ import { MemoryStore } from '../../fakes/memory-store.ts';
 
 const minute = 60_000;
 const silent = { kind: 'failure', stage: 'tls', reason: 'timeout', detail: '', facts: { wire: 0 } } as const;
-const sentence =
-  'TLS: no answer to the ClientHello; the same address answers to another name, so it is the name (SNI)';
+const sentence = 'TLS: no answer to the ClientHello; the same address answers to another name, so it is the name (SNI)';
 
 class Bench {
   readonly clock = new FakeClock();
@@ -114,7 +113,10 @@ for (const schedule of ['prompt', 'original'] as const) {
       const running = await bench.start({ ...table, resolver: { second: ['9.9.9.53'] } });
       await bench.causes(running, 'a.example', 'junk', 15);
       await bench.clock.advance(minute);
-      assert.match(hostOf(running, 'a.example')?.cause?.text ?? '', /^name: .* \(10\.66\.66\.66; 9\.9\.9\.53 answers 9\.9\.9\.9\)$/);
+      assert.match(
+        hostOf(running, 'a.example')?.cause?.text ?? '',
+        /^name: .* \(10\.66\.66\.66; 9\.9\.9\.53 answers 9\.9\.9\.9\)$/,
+      );
       bench.resolver.answer('a.example', '9.9.9.9');
       await bench.causes(running, 'a.example', 'none', 20);
       await running.stop('shutdown');
@@ -195,7 +197,10 @@ describe('"check now"', () => {
     await bench.clock.advance(10 * minute);
     const refused = (host: string) => running.command?.('check', host) ?? assert.fail('no command');
     await assert.rejects(refused('other.example'), { code: 'host-unknown', message: /^other\.example is in no check/ });
-    await assert.rejects(refused('fixed.example'), { code: 'check-not-possible', message: /the list says what is true/ });
+    await assert.rejects(refused('fixed.example'), {
+      code: 'check-not-possible',
+      message: /the list says what is true/,
+    });
     await assert.rejects(refused('lost.example'), { code: 'check-not-possible', message: /no address of it can be/ });
     assert.match(await refused('a.example'), /^a\.example is being checked: its address/);
     assert.match(await refused('a.example'), /^a\.example was checked just now/);
