@@ -1,5 +1,5 @@
 /** A long list in pieces: the browser skips the layout and the paint of those off the screen, and looks at pieces instead of rows. */
-import { arrange, make } from './dom.ts';
+import { arrange, make, setAttribute } from './dom.ts';
 
 /** Rows of a piece: some three pieces are on a screen. */
 const size = 25;
@@ -51,6 +51,8 @@ export class Chunks {
   #add(): HTMLElement {
     // No list of its own for who listens: all pieces are one list.
     const chunk = make('div', { class: 'chunk', attributes: { role: 'presentation' } });
+    // What begins the list is on the screen when the page opens, long before the observer says so.
+    if (this.#chunks.length === 0) setAttribute(chunk, 'data-near', 'true');
     this.#chunks.push(chunk);
     this.#list.append(chunk);
     this.#seen.observe(chunk);

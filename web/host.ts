@@ -12,6 +12,9 @@ export interface CheckNow {
   readonly ask: (host: string) => Promise<string>;
 }
 
+/** Milliseconds that a changed row is marked. */
+const flashTime = 1600;
+
 export class HostView {
   readonly element: HTMLElement;
   readonly host: string;
@@ -22,6 +25,7 @@ export class HostView {
   readonly #why = make('span', { class: 'why' });
   readonly #open: HTMLButtonElement;
   #more: HTMLElement | undefined;
+  #flashing = 0;
   #answer = '';
   #row: ServiceRow | undefined;
 
@@ -87,10 +91,11 @@ export class HostView {
     if (check instanceof HTMLElement) check.hidden = !this.#checkNow.allowed();
   }
 
-  /** page.css lets it fade. */
+  /** Nothing that moves: each animation would be a layer of its own, made and taken away again. */
   #flash(): void {
+    clearTimeout(this.#flashing);
     this.element.classList.add('flash');
-    this.element.addEventListener('animationend', () => this.element.classList.remove('flash'), { once: true });
+    this.#flashing = setTimeout(() => this.element.classList.remove('flash'), flashTime);
   }
 
   #toggle({ now }: StripsContext): void {
@@ -132,7 +137,9 @@ function details(row: ServiceRow, now: number): readonly HTMLElement[] {
   const state = stateOf(row);
   const why = whyOf(row);
   const kind = kindOf(why);
-  const byKind = kindLetters[kind] !== '' && state !== 'direct' ? ` (${kindWords[kind]})` : '';
+  // A cause says it by itself.
+  const told = row.cause ? '' : kindLetters[kind];
+  const byKind = told !== '' && state !== 'direct' ? ` (${kindWords[kind]})` : '';
   const list = make('ul', { class: 'addresses', attributes: { 'aria-label': `Addresses of ${row.id}` } });
   for (const address of row.addresses) list.append(addressLine(address, now));
   const more =

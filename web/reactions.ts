@@ -14,6 +14,8 @@ const done: Readonly<Record<ReactionKind, string>> = {
   release: 'released',
   'fail-over': 'to another exit',
 };
+/** What was before that check nobody knows. */
+const explained = 'From the first check that told of it until the kernel had the new route.';
 /** Of those that the state has. */
 const mostLast = 5;
 
@@ -31,12 +33,12 @@ export class ReactionsView {
     );
     const rows = kinds.map(([kind, name, from]) => {
       const { median, worst, count: times } = this.#cells.get(kind) ?? { median: '', worst: '', count: '' };
-      const label = make('th', { attributes: { scope: 'row' } }, name, make('span', { class: 'quiet', text: from }));
+      const label = make('th', { text: name, attributes: { scope: 'row', title: from } });
       return make('tr', {}, label, median, worst, times);
     });
     const table = make('table', { class: 'reactions', attributes: { 'aria-labelledby': 'reactions-title' } });
     table.append(make('thead', {}, make('tr', {}, ...head)), make('tbody', {}, ...rows));
-    part('reactions-body').append(table, this.#last);
+    part('reactions-body').append(make('p', { class: 'quiet small', text: explained }), table, this.#last);
   }
 
   show({ nbrpc }: Model): void {
@@ -58,7 +60,7 @@ export class ReactionsView {
           text: `${dayMonth(at)} ${clockTime(at).slice(0, 5)}`,
           attributes: { datetime: new Date(at).toISOString() },
         }),
-        make('span', { text: `${host} ${done[kind]} within ${seconds(took)}` }),
+        make('span', { text: `${host} ${done[kind]}: ${seconds(took)}` }),
       ),
     );
     this.#last.replaceChildren(...last);

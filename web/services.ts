@@ -30,6 +30,8 @@ export class ServicesView {
   #head: NbrpcHead | null | undefined;
   #current: string | undefined;
   #filling = 0;
+  /** Counts the arrangements: rows that an earlier one has left for later are none of this one's. */
+  #turn = 0;
   #stale = false;
 
   constructor(tip: Tip, checkNow: CheckNow) {
@@ -141,6 +143,7 @@ export class ServicesView {
     const wanted = words === '' ? all : all.filter((service) => matches(service, words, history, now));
     this.#stale = inside;
     clearTimeout(this.#filling);
+    this.#turn += 1;
     if (inside) this.#fillIn(wanted);
     else this.#fill(wanted, firstRows);
     this.#note(wanted.length);
@@ -165,7 +168,22 @@ export class ServicesView {
     // Its piece may be on the screen already.
     for (const { element } of views) this.#draw(element, this.#chunks.isNear(element));
     this.#keepOneTabStop(views);
-    if (end < wanted.length) this.#filling = setTimeout(() => this.#fill(wanted, rowsAtOnce), 0);
+    if (end < wanted.length) this.#afterFrame(() => this.#fill(wanted, rowsAtOnce));
+  }
+
+  /** In a task of its own, behind the picture of what is there: a tab behind others draws none, and does not wait for it. */
+  #afterFrame(work: () => void): void {
+    const later = (): void => {
+      this.#filling = setTimeout(work, 0);
+    };
+    if (document.visibilityState !== 'visible') {
+      later();
+      return;
+    }
+    const turn = ++this.#turn;
+    requestAnimationFrame(() => {
+      if (turn === this.#turn) later();
+    });
   }
 
   /** Somebody is in the list: what is new comes at its end, and nothing moves. */

@@ -9,7 +9,7 @@ import {
   serviceStateCodes,
 } from '../supervisor/history-strips.ts';
 
-export type HistoryState = ServiceState | 'dropped';
+export type HistoryState = ServiceState;
 
 export interface HistoryRow {
   /** Milliseconds since the epoch; `until` is not included. */
@@ -36,7 +36,7 @@ export interface HostHistory {
 const routeCodes: readonly string[] = ['service-rerouted', 'service-direct', 'service-dropped'];
 
 /** All that hostHistory() needs. */
-export const historyCodes: readonly string[] = [...serviceStateCodes, 'service-dropped', ...presenceCodes];
+export const historyCodes: readonly string[] = [...serviceStateCodes, ...presenceCodes];
 
 /** `events`: of the host, and of netsteward's own coming and going; the oldest first, those before the period too. */
 export function hostHistory(host: string, events: readonly NetstewardEvent[], period: Period): HostHistory {
@@ -54,15 +54,12 @@ export function hostHistory(host: string, events: readonly NetstewardEvent[], pe
   return { host, since, until, rows, totals, flips: routes.filter(({ at }) => at >= since).length };
 }
 
-/** Strips know the exit not, nor what is dropped. */
+/** Strips know the exit not. */
 function cut({ from, to, state, reason }: ServiceInterval, routes: readonly NetstewardEvent[]): readonly HistoryRow[] {
   const times = [from, ...routes.map(({ at }) => at).filter((at) => at > from && at < to), to];
   return times.slice(0, -1).map((since, index) => {
     const until = times[index + 1] ?? to;
     const route = routes.findLast(({ at }) => at <= since);
-    if (state !== 'unknown' && route?.code === 'service-dropped') {
-      return { since, until, state: 'dropped', exit: '', reason: route.fields.reason ?? '' };
-    }
     const exit = state === 'tunnelled' ? (route?.fields.exit ?? '') : '';
     return { since, until, state, exit, reason };
   });

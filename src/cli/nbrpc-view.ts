@@ -26,7 +26,11 @@ export function renderNbrpc(detail: RunningDetail, now: number): readonly string
   const { waiting, unresolved } = byStanding;
   if (waiting > 0)
     lines.push(count(waiting, 'service waits for its first check', 'services wait for their first check'));
-  if (unresolved > 0) lines.push(count(unresolved, 'service has no known address', 'services have no known address'));
+  if (unresolved > 0) {
+    lines.push(count(unresolved, 'service has no known address', 'services have no known address'));
+    const shown = detail.hosts.filter(({ standing }) => standing === 'unresolved');
+    for (const { name, cause } of shown) if (cause !== null) lines.push(`  ${name}: ${cause.text}`);
+  }
   return lines;
 }
 

@@ -67,6 +67,6 @@ export class FlipLog {
   }
 }
 
-function fieldsOf({ since, left, began, ...flip }: Flip) {
+function fieldsOf({ since, left: _left, began: _began, ...flip }: Flip) {
   return { ...flip, ...(since > 0 ? { since: new Date(since * 1000).toISOString() } : {}) };
 }

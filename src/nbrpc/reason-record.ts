@@ -1,6 +1,6 @@
 /** Causes in the records of the state: what a check or an answer makes of the known one, and which one is told of a host (pure). */
 import type { AddressRecord, CheckResult } from './model.ts';
-import { type Cause, type CauseCode, type CauseKind, cause, causeOfName, noCause } from './reason.ts';
+import { type Cause, type CauseCode, type CauseKind, causeOfName, noCause } from './reason.ts';
 import { keepFinding } from './reason-look.ts';
 import { causeSentence } from './reason-text.ts';
 import type { ResolvedHost } from './resolve.ts';
@@ -32,22 +32,27 @@ export function findingFor({ cause: known }: WithCause, found: Cause): Cause | u
 }
 
 /** A record without a cause has no such key. */
-export function withCause<Item extends WithCause>(record: Item, { kind, code, detail }: Cause): Item {
-  const { cause: before, ...rest } = record;
-  if (kind !== 'none') return { ...record, cause: cause(kind, code as never, detail) };
-  return before === undefined ? record : (rest as Item);
+export function withCause<Item extends WithCause>(record: Item, found: Cause): Item {
+  if (found.kind !== 'none') return { ...record, cause: found };
+  if (record.cause === undefined) return record;
+  const { cause: _, ...rest } = record;
+  return rest as Item;
 }
 
-/** Of the address that its reason names: the first that is blocked, else the first that fails; else of its name. */
+/** Of the address that its reason names: the first that is blocked, else the first that fails, where that matters; else of its name. */
 export function hostCause({ record, addresses }: HostEntry): Cause {
-  const failing = [...addresses.values()].filter((address) => address.cause !== undefined);
-  const blocked = failing.filter(({ state }) => state === 'na');
-  const first = (blocked.length > 0 ? blocked : failing).reduce<AddressRecord | undefined>(lower, undefined);
+  let first: AddressRecord | undefined;
+  // For each of many thousands, at each change: without lists in between.
+  for (const address of addresses.values()) {
+    if (address.cause === undefined || (record.state === 'ok' && address.state !== 'na')) continue;
+    if (first === undefined || comesBefore(address, first)) first = address;
+  }
   return first?.cause ?? record.cause ?? noCause;
 }
 
-function lower(a: AddressRecord | undefined, b: AddressRecord): AddressRecord {
-  return a === undefined || b.address < a.address ? b : a;
+function comesBefore(a: AddressRecord, b: AddressRecord): boolean {
+  const blocked = a.state === 'na';
+  return blocked === (b.state === 'na') ? a.address < b.address : blocked;
 }
 
 /** For health, status and page. `text`: the sentence for people. JSON values only. */

@@ -280,3 +280,13 @@ test('how a service is blocked is one sentence of its own', () => {
     '    192.0.2.1  tls reset',
   ]);
 });
+
+test('a name that gives no address is counted, and says how it is blocked where that is known', () => {
+  const cause = { kind: 'name', code: 'nxdomain', text: 'name: the resolver says that there is no such name' } as const;
+  const lost = { standing: 'unresolved', state: 'unknown', addresses: [] } as const;
+  const lines = renderNbrpc(detail([host('a.example', { ...lost, cause }), host('b.example', lost)]), now);
+  assert.deepEqual(lines.slice(-2), [
+    '2 services have no known address',
+    '  a.example: name: the resolver says that there is no such name',
+  ]);
+});

@@ -42,7 +42,10 @@ class Bench {
     assert.ok(parsed.ok, JSON.stringify(parsed));
     const { clock, log, files, store, resolver, probe, dns } = this;
     const host = {
-      ...{ clock, log, files, store },
+      clock,
+      log,
+      files,
+      store,
       uplink: new FakeUplink(),
       output: new FakeOutputFiles(),
       commands: new FakeCommands(),
