@@ -284,10 +284,15 @@ function subjectOf({ subject, lastPart }: CatalogueEntry, fields: LogFields): st
 }
 
 function plainText(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return wordOf(value);
+  // Not every object has a text: one without a prototype throws.
+  const words = value.slice(0, 10).map((each) => wordOf(each) ?? '?');
+  return words.join(', ') + (value.length > 10 ? `, and ${value.length - 10} more` : '');
+}
+
+function wordOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  if (!Array.isArray(value)) return undefined;
-  return value.slice(0, 10).map(String).join(', ') + (value.length > 10 ? `, and ${value.length - 10} more` : '');
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 }
 
 /** Never between the halves of a surrogate pair: what is left would have no UTF-8 form. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { serviceAddress } from '../../src/lab/plan.ts';
+import type { RunningDetail } from '../../src/nbrpc/index.ts';
 import { eventually, RoutedLab } from './routed-lab.ts';
 
 const config = `[nbrpc]
@@ -68,10 +69,16 @@ test('services take the first exit, the next one when it is dead, and none witho
   assert.deepEqual([dropped.ok, dropped.reason], [false, 'timeout']);
   const still = await routed.lab.curl('news.example');
   assert.equal(still.via, 'direct', JSON.stringify(still));
-  const { warnings } = await routed.status();
+  const { warnings, modules } = await routed.status();
   assert.deepEqual(warnings.map(({ code, subject }) => `${code} ${subject}`.trim()).sort(), [
     'exit-down one',
     'exit-down two',
     'no-exit',
   ]);
+  const detail = (modules.find(({ name }) => name === 'nbrpc')?.health?.detail ?? {}) as Partial<RunningDetail>;
+  const { hosts, reactions } = detail;
+  assert.equal(hosts?.find(({ name }) => name === 'around.example')?.standing, 'dropped');
+  const took = reactions?.last.map(({ kind, host }) => `${kind} ${host}`);
+  assert.deepEqual(took?.sort(), ['fail-over around.example', 'reroute blocked.example']);
+  for (const { took: seconds } of reactions?.last ?? []) assert.ok(seconds > 0, `${seconds} s`);
 });

@@ -105,6 +105,12 @@ test('lines of the same name from elsewhere are no events', () => {
   assert.ok(!isEventCode('toString'));
 });
 
+test('a list in a line may hold what has no text', () => {
+  const host = ['a.example', { toString: 1 }, Object.create(null), 7];
+  const event = eventOf(1, 'flip', { module: 'nbrpc', to: 'tunnel', host, took: 42.5 });
+  assert.deepEqual([event?.subject, event?.fields], ['a.example, ?, ?, 7', { took: '42.5' }]);
+});
+
 test('whatever a line carries, its event is bounded plain data that is JSON', () => {
   const value = fc.oneof(fc.string({ maxLength: 5000 }), fc.anything(), fc.array(fc.string(), { maxLength: 100 }));
   const fields = fc.record({ host: value, reason: value, addresses: value, since: value }, { requiredKeys: [] });
