@@ -1,5 +1,6 @@
 /** `netsteward reload`: the running netsteward reads its configuration again. */
 import type { Command } from 'commander';
+import type { ExitCode } from '../core/exit-codes.ts';
 import { addSocketOption, type SocketOptions } from './socket-option.ts';
 
 /** Milliseconds: each module may take some seconds to give back what it holds and to take the new. */
@@ -12,15 +13,21 @@ export function registerReload(program: Command): void {
       'Makes the running netsteward read its configuration again. It looks at all of it first; ' +
         'where there is any problem nothing changes, and the problems are printed.',
     )
+    .option('--dry-run', 'change nothing, but show which services of nbrpc would change their route')
     .addHelpText(
       'after',
       `
 Exit codes: 0 the new configuration is in force, 1 netsteward cannot be reached, 78 the old one stays in force.
 
 Example:
-  $ netsteward check && netsteward reload`,
+  $ netsteward check && netsteward reload --dry-run
+  $ netsteward reload`,
     )
-    .action(async ({ socket }: SocketOptions) => {
+    .action(async ({ socket, dryRun }: SocketOptions & { readonly dryRun?: true }) => {
+      if (dryRun === true) {
+        process.exitCode = await dryReload(socket);
+        return;
+      }
       const [{ askControl }, { reloadRecordOf }, { print, printError }, { printable }, { exitCodes }] =
         await Promise.all([
           import('./control-client.ts'),
@@ -35,4 +42,18 @@ Example:
       printError(`${problems.map(printable).join('\n')}\nThe old configuration stays in force.\n`);
       process.exitCode = exitCodes.config;
     });
+}
+
+/** By the file that the running netsteward reads; what it was told by --set is not known here. */
+async function dryReload(socket: string): Promise<ExitCode> {
+  const [{ askControl }, { statusOf }, { showPlan }] = await Promise.all([
+    import('./control-client.ts'),
+    import('./control-shapes.ts'),
+    import('./nbrpc-plan-run.ts'),
+  ]);
+  const { config } = statusOf(
+    socket,
+    await askControl({ socket, method: 'GET', path: '/status', limit: patience }),
+  );
+  return showPlan({ socket, config, set: [] });
 }

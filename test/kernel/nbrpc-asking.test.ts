@@ -96,6 +96,8 @@ timers.pass = "1h"
     const text = nbrpc('plan');
     assert.match(text, /^8\.8\.8\.8 +direct +tunnel +8\.8\.8\.8 +its check: dns → https=na$/m);
     assert.match(text, /^9\.9\.9\.9 +tunnel +direct +9\.9\.9\.9 +in no check list any more$/m);
+    const dry = spawnSync(process.execPath, [mainJs, 'reload', '--dry-run', '--socket', socket], { encoding: 'utf8' });
+    assert.equal(dry.stdout, text);
     assert.match(nbrpc('explain', '9.9.9.9'), /^9\.9\.9\.9 goes through the tunnel$/m);
   });
 
