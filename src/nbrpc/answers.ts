@@ -8,6 +8,7 @@ import { explainHost } from './explain.ts';
 import { explainingOf, listedHost, type RoutingConfig, type RunningKnowledge } from './explaining.ts';
 import { listPlaces } from './list-places.ts';
 import { needsProbe } from './no-probe.ts';
+import type { OwnResolvers } from './own-resolvers.ts';
 import type { Passes } from './passes.ts';
 import type { ExitHealth } from './prompt/exit-watch.ts';
 import type { PromptPasses } from './prompt/passes.ts';
@@ -18,6 +19,7 @@ interface Known {
   readonly config: NbrpcConfig;
   readonly state: State;
   readonly passes: Passes | PromptPasses;
+  readonly resolvers: Pick<OwnResolvers, 'of'>;
   readonly telling: { whyUnchecked(host: string, address: string): string | undefined };
 }
 
@@ -26,7 +28,7 @@ export async function answerTo(
   name: string,
   argument: string,
   { clock, files }: { readonly clock: Clock; readonly files: Files },
-  { config, state, passes, telling }: Known,
+  { config, state, passes, resolvers, telling }: Known,
 ): Promise<string> {
   if (name === 'settings') return settings(config, 'turns' in passes ? passes.exits : []);
   if (name === 'check') return checkNow(listedHost(argument, state), state, passes);
@@ -39,6 +41,7 @@ export async function answerTo(
     // Of the last run that counted.
     counted: countedStart(state),
     exits: prompt?.exits ?? [],
+    resolvers: resolvers.of(config),
     prompt: (each, record) => prompt?.turns.look(each, record).known,
     plan: (each, address) => {
       const record = state.host(each)?.addresses.get(address);

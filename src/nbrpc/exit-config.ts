@@ -4,6 +4,7 @@ import { integer } from '../core/schema.ts';
 import { canonicalAddress, familyOf } from './address.ts';
 import { hostNameProblem } from './host-name.ts';
 import type { Family } from './model.ts';
+import type { SetNames } from './sets.ts';
 
 const address = v.pipe(
   v.string('must be an address such as "10.9.0.2"'),
@@ -70,22 +71,12 @@ export type ExitConfig = v.InferOutput<typeof exit>;
 export type ServiceConfig = v.InferOutput<typeof service>;
 export type WhenNoExit = 'direct' | 'drop';
 
-/** Of the administrator's sets, those that exits have to do with. */
-interface NamedSets {
-  readonly blocked4?: string | undefined;
-  readonly blocked6?: string | undefined;
-  readonly direct4?: string | undefined;
-  readonly direct6?: string | undefined;
-  readonly drop4?: string | undefined;
-  readonly drop6?: string | undefined;
-}
-
 interface Exiting {
   readonly schedule: 'prompt' | 'original';
   readonly when_no_exit: WhenNoExit;
   readonly exit: readonly ExitConfig[];
   readonly service: readonly ServiceConfig[];
-  readonly sets?: NamedSets | undefined;
+  readonly sets?: SetNames | undefined;
 }
 
 export interface ExitProblem {
@@ -161,7 +152,7 @@ function sameMarks(exits: readonly ExitConfig[], first: number, problems: ExitPr
   );
 }
 
-function setProblems(exits: readonly ExitConfig[], sets: NamedSets): readonly ExitProblem[] {
+function setProblems(exits: readonly ExitConfig[], sets: SetNames): readonly ExitProblem[] {
   const problems: ExitProblem[] = [];
   const { direct4, direct6, drop4, drop6 } = sets;
   const taken = new Set([direct4, direct6, drop4, drop6].filter((name) => name !== undefined));
@@ -183,7 +174,7 @@ function setProblems(exits: readonly ExitConfig[], sets: NamedSets): readonly Ex
 }
 
 /** The first exit may leave it to `[nbrpc.sets]`. */
-function ownSets({ blocked4, blocked6 }: ExitConfig, index: number, sets: NamedSets | undefined): SinkExit['sets'] {
+function ownSets({ blocked4, blocked6 }: ExitConfig, index: number, sets: SetNames | undefined): SinkExit['sets'] {
   if (index > 0 || blocked4 !== undefined || blocked6 !== undefined) return { blocked4, blocked6 };
   return { blocked4: sets?.blocked4, blocked6: sets?.blocked6 };
 }

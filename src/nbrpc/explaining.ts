@@ -23,6 +23,8 @@ export interface RunningKnowledge {
   /** Seconds. */
   readonly counted: number;
   readonly exits: readonly ExitHealth[];
+  /** Of this machine, where they are asked. */
+  readonly resolvers?: ReadonlySet<string>;
   readonly prompt: (host: string, record: AddressRecord) => PromptRecord | undefined;
   readonly plan: (host: string, address: string) => Plan | undefined;
   readonly whyUnchecked: (host: string, address: string) => string | undefined;
@@ -56,7 +58,7 @@ export function explainingOf(
   const names = setNames(sink);
   const sets = exitSets(sink);
   const exits = exitsOf(config).map(({ name }) => name);
-  const settled = settledOf(host, config, state);
+  const settled = settledOf(host, config, state, running?.resolvers);
   return {
     now,
     counted: running?.counted ?? now / 1000 - state.timeline.lost,
@@ -107,22 +109,35 @@ export function waysOf(config: RoutingConfig): WayChoice {
   return { exits: exits.length === 0 ? undefined : exits, whenNone: whenNoExitOf(config) };
 }
 
-/** Addresses that never enter a set: whoever answers our questions must stay reachable the way it is now. */
-export function neverRouted(config: RoutingConfig): ReadonlySet<string> {
+/**
+ * Addresses that never enter a set: whoever answers our questions must stay reachable the way it is now. `own`: of the machine's
+ * own resolvers, where those are asked.
+ */
+export function neverRouted(config: RoutingConfig, own: ReadonlySet<string> = new Set()): ReadonlySet<string> {
   const never = new Set(config.resolver.servers?.map(({ address }) => address));
   for (const { endpoints } of config.exit) for (const address of endpoints) never.add(address);
   for (const address of secondResolverAddresses(config.resolver.second)) never.add(address);
+  for (const address of own) never.add(address);
   return never;
 }
 
 /** Of the host's addresses, with what all other hosts want of them. */
-function settledOf(host: string, config: NbrpcConfig, state: State): ReadonlyMap<string, Settled> {
+function settledOf(
+  host: string,
+  config: NbrpcConfig,
+  state: State,
+  resolvers: ReadonlySet<string> | undefined,
+): ReadonlyMap<string, Settled> {
   const own = state.host(host)?.addresses;
   const entries = [...state.hosts()].filter(({ addresses }) => {
     for (const address of addresses.keys()) if (own?.has(address)) return true;
     return false;
   });
-  return settledAddresses(claimsIn(entries, config), neverRouted(config), (address) => own?.has(address) === true);
+  return settledAddresses(
+    claimsIn(entries, config),
+    neverRouted(config, resolvers),
+    (address) => own?.has(address) === true,
+  );
 }
 
 /** What each of these hosts wants of its addresses. */

@@ -14,6 +14,7 @@ import { FlipLog } from './flip-log.ts';
 import { type Flip, flipsOf } from './flips.ts';
 import { closePorts, type LivePorts, openPorts } from './live-ports.ts';
 import { knowsNames, Outputs } from './outputs.ts';
+import { OwnResolvers } from './own-resolvers.ts';
 import { ownSideGates } from './own-side-ports.ts';
 import { Passes, type PassListener } from './passes.ts';
 import type { NbrpcHost } from './ports.ts';
@@ -52,6 +53,7 @@ interface Live {
   readonly store: StateStore;
   readonly ports: LivePorts;
   readonly sets: HeldSets;
+  readonly resolvers: OwnResolvers;
 }
 
 export class RunningNbrpc implements RunningModule<NbrpcConfig> {
@@ -115,8 +117,9 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
       const board = loggedWarnings(clock, log);
       const sinkPorts = { board, log, clock, flips: new FlipLog(log, clock) };
       const sets = new HeldSets(sinkOf(config), ports.sets, sinkPorts);
-      const live = { config, store, ports, sets };
-      const wanted = wantedContents(live.config, live.store.state, live.sets.sink);
+      const live = { config, store, ports, sets, resolvers: new OwnResolvers(host.files) };
+      await live.resolvers.look();
+      const wanted = wantedContents(live);
       await withSignal(sets.first(wanted), signal);
       const running = new RunningNbrpc(host, live, sinkPorts, new PassTelling(log, board));
       running.#telling.conflicts(wanted.conflicts);
@@ -164,8 +167,8 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   }
 
   command(name: string, argument: string): Promise<string> {
-    const { config, store } = this.#live;
-    const known = { config, state: store.state, passes: this.#passes, telling: this.#telling };
+    const { config, store, resolvers } = this.#live;
+    const known = { config, state: store.state, passes: this.#passes, resolvers, telling: this.#telling };
     return answerTo(name, argument, this.#host, known);
   }
 
@@ -216,8 +219,8 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
       if (handover) await before.sets.close('keep');
       ports = await openPorts(this.#host, config, newSink ? undefined : before.ports.sets);
       const sets = newSink ? new HeldSets(sink, ports.sets, this.#sinkPorts) : before.sets;
-      const live = { config, store, ports, sets };
-      if (newSink) await sets.first(wantedContents(live.config, live.store.state, live.sets.sink));
+      const live = { ...before, config, store, ports, sets };
+      if (newSink) await sets.first(wantedContents(live));
       this.#live = live;
     } catch (error) {
       if (ports !== undefined) await closePorts(ports, newSink ? (handover ? 'keep' : 'flush') : 'none');
@@ -319,6 +322,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
         this.#telling.lists(report);
         this.#nextPass = clock.now() + interval;
         this.#followFile();
+        this.#queue = this.#queue.then(() => this.#followResolvers()).catch(this.#settle.reject);
       },
       ownSide: (own) => {
         this.#telling.ownSide(own, store.state);
@@ -353,6 +357,10 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     };
   }
 
+  async #followResolvers(): Promise<void> {
+    if ((await this.#live.resolvers.look()) && this.#stopping === undefined) this.#apply([]);
+  }
+
   /** What others have done to the state file: another process has written to it, or it is another file now. */
   #followFile(): void {
     const { store } = this.#live;
@@ -385,8 +393,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   }
 
   #apply(flips: readonly Flip[]): void {
-    const { config, store, sets } = this.#live;
-    const wanted = wantedContents(config, store.state, sets.sink);
+    const wanted = wantedContents(this.#live);
     this.#telling.conflicts(wanted.conflicts);
     this.#live.sets.hold(wanted, flips);
   }

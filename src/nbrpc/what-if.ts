@@ -65,7 +65,7 @@ function routesIn(state: StateView, config: RoutingConfig): Routes {
   return settledAddresses(claimsIn(state.hosts(), config), neverRouted(config));
 }
 
-function decided(state: State, { after, lists, now, dead }: Supposed) {
+function decided(state: State, { before, after, lists, now, dead }: Supposed) {
   const settings = passSettings(after);
   const counted = now - state.timeline.lost;
   const draft = new Draft(state);
@@ -77,7 +77,9 @@ function decided(state: State, { after, lists, now, dead }: Supposed) {
   const exits = exitsOf(after).map(({ name }) => name);
   const prompt = { ...promptDefaults, exit: exits.length > 0 };
   const live = new LiveStates(prompt);
-  const inputs = { now, counted, at: now, lists, resolved, results: [], dead, choose: true };
+  // What had no exit that works has none until one has answered.
+  const unproven = new Set(exitsOf(before).map(({ name }) => name));
+  const inputs = { now, counted, at: now, lists, resolved, results: [], dead, unproven, choose: true };
   return decidePrompt(state, { ...settings, prompt, exits }, inputs, (host, record) => live.of(host, record, now));
 }
 

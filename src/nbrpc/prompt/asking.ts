@@ -100,6 +100,11 @@ export class Asking {
     this.#results = this.#results.filter((result) => result.host !== host);
   }
 
+  /** The service has this address no more. */
+  forget(host: string, address: string): void {
+    this.#exitsAsked.get(host)?.delete(address);
+  }
+
   dropAll(): void {
     for (const host of this.#underWay.keys()) this.dropHost(host);
     this.#results = [];

@@ -58,6 +58,8 @@ export interface PromptInputs {
   readonly results: readonly PromptResult[];
   /** Exits that are dead: no service takes them. */
   readonly dead: ReadonlySet<string>;
+  /** Exits that may be: no service for which none works takes them yet. Absent: none. */
+  readonly unproven?: ReadonlySet<string>;
   /** Every service chooses its exit again. */
   readonly choose: boolean;
 }
@@ -138,7 +140,7 @@ export function decidePrompt(
       ? applyProbed(draft, entry, policy, moment, settings, of)
       : applyHost(draft, entry, policy, moment, { ok: 0, na: 0 });
     if (move !== undefined) hostMoves.push(move);
-    applyExit(draft, host, settings, inputs.dead, of);
+    applyExit(draft, host, settings, inputs, of);
   }
 
   const changes = draft.changes();
@@ -268,7 +270,7 @@ function applyExit(
   draft: Draft,
   host: string,
   settings: PromptDecideSettings,
-  dead: ReadonlySet<string>,
+  { dead, unproven }: Pick<PromptInputs, 'dead' | 'unproven'>,
   of: LiveOf,
 ): void {
   const entry = draft.host(host);
@@ -283,7 +285,7 @@ function applyExit(
     ? [...entry.addresses.values()].map((address) => of(host, address).exits)
     : [];
   const exit = chooseExit(
-    settings.exits.filter((name) => !dead.has(name)),
+    settings.exits.filter((name) => !dead.has(name) && !(before === '' && unproven?.has(name))),
     before === '' ? undefined : before,
     (name) => standingOf(name, views),
   );

@@ -25,6 +25,8 @@ const mostTimes = 31;
 interface Watched {
   looks: boolean[];
   dead: boolean;
+  /** A look through it has worked, in this run. */
+  proven: boolean;
   reason: string;
   times: number[];
   /** Wall clock, milliseconds. */
@@ -40,12 +42,22 @@ export class ExitWatch {
 
   constructor(exits: readonly Exit[], clock: Pick<Clock, 'now' | 'monotonic'>) {
     this.#clock = clock;
-    const fresh = { looks: [], dead: false, reason: '', times: [], since: null, failing: null };
+    const fresh = { looks: [], dead: false, proven: false, reason: '', times: [], since: null, failing: null };
     this.#exits = new Map(exits.map(({ name }) => [name, { ...fresh }]));
   }
 
   get dead(): ReadonlySet<string> {
     return new Set([...this.#exits].filter(([, { dead }]) => dead).map(([name]) => name));
+  }
+
+  /** Those of which this run does not know yet whether they work: no reason to leave one, nor to take up what was given up. */
+  get unproven(): ReadonlySet<string> {
+    return new Set([...this.#exits].filter(([, { dead, proven }]) => !dead && !proven).map(([name]) => name));
+  }
+
+  /** What every service's choice depends on, as text. */
+  get standings(): string {
+    return [...this.#exits].map(([name, { dead, proven }]) => `${name}=${dead ? 'dead' : proven}`).join();
   }
 
   /** A look is not what the ones before were: another one should follow soon. */
@@ -67,7 +79,8 @@ export class ExitWatch {
     if (exit === undefined) return;
     const was = exit.dead;
     exit.looks = [...exit.looks, own.ok].slice(-rounds);
-    if (!own.ok) exit.reason = own.reason;
+    if (own.ok) exit.proven = true;
+    else exit.reason = own.reason;
     if (exit.dead) exit.dead = exit.looks.slice(-returns).includes(false);
     else exit.dead = exit.looks.filter((works) => !works).length >= confirmations;
     if (!exit.dead && own.ok && exit.looks.slice(-returns).every(Boolean)) exit.looks = exit.looks.slice(-returns);

@@ -87,7 +87,7 @@ export class PromptPasses {
   readonly #asking: Asking;
   readonly #turns: Turns;
   readonly #lost: LostTime;
-  /** The exits that were dead when every service last chose; undefined: none has chosen of these exits yet. */
+  /** What was known of the exits when every service last chose; undefined: none has chosen of these exits yet. */
   #chosenWith: string | undefined;
   #retry: Timer | undefined;
   #beat: Timer | undefined;
@@ -268,7 +268,7 @@ export class PromptPasses {
   async #lookAll(signal: AbortSignal): Promise<void> {
     const looks = await Promise.all(this.#options.exits.map(({ name }) => this.#lookThrough(name, signal)));
     if (looks.some(({ ok }) => !ok) && !(await this.#look(signal)).ok) this.#distrust();
-    else if (this.#chosenWith !== deadText(this.#watch.dead)) await this.#commit({}, signal);
+    else if (this.#chosenWith !== this.#watch.standings) await this.#commit({}, signal);
     this.#options.listener.exits(this.exits);
     if (this.#watch.doubted) this.#exits.request();
   }
@@ -306,7 +306,7 @@ export class PromptPasses {
 
   async #commit(changed: Changed, signal: AbortSignal): Promise<void> {
     const { store, settings, prompt, promptOf, exits, listener } = this.#options;
-    const { dead } = this.#watch;
+    const { dead, unproven, standings } = this.#watch;
     const [now, at] = [this.#wall(), this.#now()];
     const own = promptOf === undefined ? {} : { promptOf };
     const all = { ...settings, prompt, ...own, exits: exits.map(({ name }) => name) };
@@ -316,15 +316,17 @@ export class PromptPasses {
       direct === null ? [] : [{ host, address, check, result: direct }],
     );
     const learned = await store.commit((newest: State): Learned & PromptDecision => {
-      const choose = this.#chosenWith !== deadText(dead);
+      const choose = this.#chosenWith !== standings;
       const counted = now - newest.timeline.lost;
-      const inputs = { now, counted, at, lists, resolved, results, dead, choose, ...changed };
+      const inputs = { now, counted, at, lists, resolved, results, dead, unproven, choose, ...changed };
       const decision = decidePrompt(newest, all, inputs, (host, record) => this.#live.of(host, record, at));
       return { ...decision, now, counted, resolved, checked };
     }, signal);
-    this.#chosenWith = deadText(dead);
+    this.#chosenWith = standings;
     for (const { host, address, live } of learned.live) this.#live.put(host, address, live);
-    for (const [host, addresses] of learned.expired) for (const each of addresses) this.#live.forget(host, each);
+    for (const [host, addresses] of learned.expired) {
+      for (const address of addresses) for (const each of [this.#live, this.#asking]) each.forget(host, address);
+    }
     const { changed: edited, removed } = learned.lists;
     // What is asked of a host by its old token says nothing of the new one.
     for (const host of [...edited, ...removed]) this.#asking.dropHost(host);
@@ -382,10 +384,6 @@ export class PromptPasses {
 
 function uselessText(services: number): string {
   return `all that is checked through it fails, which works through another exit (${services} service(s))`;
-}
-
-function deadText(dead: ReadonlySet<string>): string {
-  return [...dead].sort().join();
 }
 
 function isFailure([, { kind }]: readonly [string, CheckResult]): boolean {

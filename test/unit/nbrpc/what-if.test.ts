@@ -130,6 +130,17 @@ describe('a plan', () => {
     assert.deepEqual(flips({ hosts: [taken], list: 'a.b', before: exits, after: exits }), []);
   });
 
+  it('gives a service for which no exit works none of those, but one that is new', () => {
+    const [fast, slow] = exits.exit;
+    const without = entry('a.b', { state: 'na', exit: '' }, part);
+    assert.deepEqual(flips({ hosts: [without], list: 'a.b', before: exits, after: exits }), []);
+    const before = { ...exits, exit: [fast] } as ConfigTable;
+    const after = { ...exits, exit: [fast, slow] } as ConfigTable;
+    assert.deepEqual(flips({ hosts: [without], list: 'a.b', before, after }), [
+      'a.b: direct, as no exit works > exit slow 192.0.2.1,192.0.2.2 (it takes exit slow)',
+    ]);
+  });
+
   it('has the addresses that a priority gives to another host', () => {
     const hosts = [entry('c.d', { state: 'ok' }, '192.0.2.1=ok'), blocked];
     assert.deepEqual(flips({ hosts, list: 'a.b c.d', after: { service: [{ host: 'c.d', priority: 1 }] } }), [
