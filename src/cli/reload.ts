@@ -51,9 +51,6 @@ async function dryReload(socket: string): Promise<ExitCode> {
     import('./control-shapes.ts'),
     import('./nbrpc-plan-run.ts'),
   ]);
-  const { config } = statusOf(
-    socket,
-    await askControl({ socket, method: 'GET', path: '/status', limit: patience }),
-  );
+  const { config } = statusOf(socket, await askControl({ socket, method: 'GET', path: '/status', limit: patience }));
   return showPlan({ socket, config, set: [] });
 }
