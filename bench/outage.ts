@@ -85,9 +85,10 @@ const clock = (milliseconds: number | undefined): string => {
 async function reasonOf(routed: RoutedLab, name: string): Promise<string> {
   const status = await routed.status();
   const detail = status.modules.find((module) => module.name === 'nbrpc')?.health?.detail as
-    | { readonly hosts?: readonly { readonly name: string; readonly reason: string }[] }
+    | { readonly hosts?: readonly { name: string; reason: string; cause: { readonly text: string } | null }[] }
     | undefined;
-  return detail?.hosts?.find((host) => host.name === name)?.reason ?? '';
+  const host = detail?.hosts?.find((each) => each.name === name);
+  return host?.cause?.text ?? host?.reason ?? '';
 }
 
 const specs = [{ name: bystander }, ...services.map(({ name }) => ({ name }))];
