@@ -1,6 +1,7 @@
 /** Questions for connections that the kernel tracks, their answers, and deletions: linux/netfilter/nfnetlink_conntrack.h (pure). */
 import { Address6 } from 'ip-address';
 import { attribute, contentAt, contentOf, littleEndian } from './netlink-attributes.ts';
+import { message, messageDone, messageError, messagesOf } from './nfnetlink-messages.ts';
 
 // bits/socket.h
 const families = { 4: 2, 6: 10 } as const;
@@ -8,10 +9,7 @@ const families = { 4: 2, 6: 10 } as const;
 const subsystem = 1;
 const getConnection = 1;
 const deleteConnection = 2;
-const messageError = 2;
-const messageDone = 3;
 const flags = { request: 1, dump: 0x300 };
-const headerLength = 20;
 const nested = 0x8000;
 
 // enum ctattr_type, ctattr_tuple, ctattr_ip
@@ -37,16 +35,8 @@ export function addressBytes(address: string): Buffer {
   return Buffer.from(new Address6(address).toUnsignedByteArray());
 }
 
-function message(type: number, flag: number, sequence: number, family: IpFamily, body: Buffer): Buffer {
-  const bytes = Buffer.alloc(headerLength + body.length);
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  view.setUint32(0, bytes.length, littleEndian);
-  view.setUint16(4, (subsystem << 8) | type, littleEndian);
-  view.setUint16(6, flag, littleEndian);
-  view.setUint32(8, sequence, littleEndian);
-  view.setUint8(16, families[family]);
-  body.copy(bytes, headerLength);
-  return bytes;
+function request(type: number, flag: number, sequence: number, family: IpFamily, body: Buffer): Buffer {
+  return message((subsystem << 8) | type, flag, sequence, families[family], 0, body);
 }
 
 /**
@@ -56,7 +46,7 @@ function message(type: number, flag: number, sequence: number, family: IpFamily,
  */
 export function connectionsQuestion(sequence: number, family: IpFamily, to4?: string): Buffer {
   const body = to4 === undefined ? Buffer.alloc(0) : toAddress(to4);
-  return message(getConnection, flags.request | flags.dump, sequence, family, body);
+  return request(getConnection, flags.request | flags.dump, sequence, family, body);
 }
 
 function toAddress(to: string): Buffer {
@@ -100,26 +90,25 @@ export interface ConnectionAnswers {
 export function parseConnections(datagram: Buffer, sequence: number, wanted: ReadonlySet<string>): ConnectionAnswers {
   const connections: Connection[] = [];
   let end: ConnectionAnswers['end'];
-  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
-  for (let at = 0; at + 16 <= datagram.length; ) {
-    const length = view.getUint32(at, littleEndian);
-    if (length < 16 || at + length > datagram.length) break;
-    const type = view.getUint16(at + 4, littleEndian);
-    if (view.getUint32(at + 8, littleEndian) === sequence) {
-      if (type === messageDone || type === messageError) {
-        // NLMSG_DONE of a dump carries its outcome, too (net/netlink/af_netlink.c, netlink_dump_done()).
-        end = { errno: length >= 20 ? 0 - view.getInt32(at + 16, littleEndian) : 0 };
-      } else if (type >> 8 === subsystem && length >= headerLength) {
-        const found = connectionOf(view.getUint8(at + 16), datagram.subarray(at + headerLength, at + length), wanted);
-        if (found !== undefined) connections.push(found);
-      }
+  for (const answer of messagesOf(datagram)) {
+    if (answer.sequence !== sequence) continue;
+    const { type } = answer;
+    if (type === messageDone || type === messageError) {
+      // NLMSG_DONE of a dump carries its outcome, too (net/netlink/af_netlink.c, netlink_dump_done()).
+      end = { errno: answer.errno ?? 0 };
+    } else if (type >> 8 === subsystem) {
+      const found = connectionOf(answer.family, answer.body, wanted);
+      if (found !== undefined) connections.push(found);
     }
-    at += (length + 3) & ~3;
   }
   return { connections, end };
 }
 
-function connectionOf(number: number, body: Buffer, wanted: ReadonlySet<string>): Connection | undefined {
+function connectionOf(
+  number: number | undefined,
+  body: Buffer | undefined,
+  wanted: ReadonlySet<string>,
+): Connection | undefined {
   const family = number === families[4] ? 4 : number === families[6] ? 6 : undefined;
   if (family === undefined) return undefined;
   const tuple = contentOf(body, tupleOriginal);
@@ -142,7 +131,7 @@ export function deletions(sequence: number, connections: readonly Connection[]):
       const parts = [attribute(tupleOriginal | nested, each.tuple)];
       if (each.identity !== undefined) parts.push(attribute(identity, each.identity));
       if (each.zone !== undefined) parts.push(attribute(zone, each.zone));
-      return message(deleteConnection, flags.request, sequence, each.family, Buffer.concat(parts));
+      return request(deleteConnection, flags.request, sequence, each.family, Buffer.concat(parts));
     }),
   );
 }
@@ -150,14 +139,9 @@ export function deletions(sequence: number, connections: readonly Connection[]):
 /** The errors in a datagram of answers to deletions. */
 export function parseErrors(datagram: Buffer, sequence: number): readonly number[] {
   const errors: number[] = [];
-  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
-  for (let at = 0; at + 20 <= datagram.length; ) {
-    const length = view.getUint32(at, littleEndian);
-    if (length < 20 || at + length > datagram.length) break;
-    const isError = view.getUint16(at + 4, littleEndian) === messageError;
-    if (isError && view.getUint32(at + 8, littleEndian) === sequence)
-      errors.push(-view.getInt32(at + 16, littleEndian));
-    at += (length + 3) & ~3;
+  for (const answer of messagesOf(datagram)) {
+    if (answer.type !== messageError || answer.sequence !== sequence) continue;
+    if (answer.errno !== undefined) errors.push(answer.errno);
   }
   return errors;
 }

@@ -10,6 +10,7 @@ import type {
   RulePlace,
 } from '../unit-ports.ts';
 import { attribute, contentAt, contentOf, contentsOf, littleEndian, textOf } from './netlink-attributes.ts';
+import { message, messageDone, messageError, messagesOf } from './nfnetlink-messages.ts';
 
 // linux/netfilter.h
 const families: Readonly<Record<NftFamily, number>> = { inet: 1, ip: 2, arp: 3, netdev: 5, bridge: 7, ip6: 10 };
@@ -39,25 +40,8 @@ export const messageTypes = {
   newGeneration: 15,
   getGeneration: 16,
 };
-const messageError = 2;
-const messageDone = 3;
 const flags = { request: 1, ack: 4, dump: 0x300, create: 0x400, interrupted: 0x10 };
-const headerLength = 20;
 const nested = 0x8000;
-
-/** Header (16 bytes, host order) and nfgenmsg (4 bytes; its last two in network order). */
-function message(type: number, flag: number, sequence: number, family: number, resource: number, body: Buffer): Buffer {
-  const bytes = Buffer.alloc(headerLength + body.length);
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  view.setUint32(0, headerLength + body.length, littleEndian);
-  view.setUint16(4, type, littleEndian);
-  view.setUint16(6, flag, littleEndian);
-  view.setUint32(8, sequence, littleEndian);
-  view.setUint8(16, family);
-  view.setUint16(18, resource, false);
-  body.copy(bytes, headerLength);
-  return bytes;
-}
 
 const text = (type: number, value: string): Buffer => attribute(type, Buffer.from(`${value}\0`, 'latin1'));
 
@@ -160,22 +144,15 @@ export type Answer =
 /** The answers to one request in a datagram; a truncated message ends the reading. */
 export function parseAnswers(datagram: Buffer, sequence: number): readonly Answer[] {
   const answers: Answer[] = [];
-  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
-  for (let at = 0; at + 16 <= datagram.length; ) {
-    const length = view.getUint32(at, littleEndian);
-    if (length < 16 || at + length > datagram.length) break;
-    const type = view.getUint16(at + 4, littleEndian);
-    if (view.getUint32(at + 8, littleEndian) === sequence) {
-      if ((view.getUint16(at + 6, littleEndian) & flags.interrupted) !== 0) answers.push({ kind: 'interrupted' });
-      if (type === messageDone) answers.push({ kind: 'done' });
-      else if (type === messageError && length >= 20) {
-        answers.push({ kind: 'ack', errno: -view.getInt32(at + 16, littleEndian) });
-      } else if (type >> 8 === subsystem && length >= headerLength) {
-        const body = datagram.subarray(at + headerLength, at + length);
-        answers.push({ kind: 'message', type: type & 0xff, family: familyNames.get(view.getUint8(at + 16)), body });
-      }
+  for (const found of messagesOf(datagram)) {
+    if (found.sequence !== sequence) continue;
+    const { type, errno, family, body } = found;
+    if ((found.flags & flags.interrupted) !== 0) answers.push({ kind: 'interrupted' });
+    if (type === messageDone) answers.push({ kind: 'done' });
+    else if (type === messageError && errno !== undefined) answers.push({ kind: 'ack', errno });
+    else if (type >> 8 === subsystem && family !== undefined && body !== undefined) {
+      answers.push({ kind: 'message', type: type & 0xff, family: familyNames.get(family), body });
     }
-    at += (length + 3) & ~3;
   }
   return answers;
 }
