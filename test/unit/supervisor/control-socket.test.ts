@@ -9,20 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { askControl } from '../../../src/cli/control-client.ts';
 import { NetstewardError } from '../../../src/core/errors.ts';
 import { type ControlTarget, openControlSocket } from '../../../src/supervisor/control-socket.ts';
-import type { StatusReport } from '../../../src/supervisor/status-report.ts';
-
-const report: StatusReport = {
-  version: '1',
-  pid: 1,
-  config: 'n.toml',
-  state: 'running',
-  ready: true,
-  startedAt: 0,
-  now: 1,
-  modules: [],
-  warnings: [],
-  lastReload: undefined,
-};
+import { quietReport } from '../../fakes/quiet-report.ts';
 
 const noEvents = { events: () => [], follow: () => () => undefined, metrics: async () => '' };
 
@@ -32,7 +19,7 @@ async function setUp(t: TestContext, target: Partial<ControlTarget> = {}) {
   t.after(() => rmSync(folder, { recursive: true }));
   const socket = await openControlSocket(path, {
     ...noEvents,
-    status: () => report,
+    status: () => quietReport,
     reload: async () => ({ at: 1, ok: true, problems: [] }),
     ...target,
   });
@@ -62,7 +49,7 @@ test('GET /status gives the report, and only owner and group may ask', async (t)
   const { path } = await setUp(t);
   const { status, body } = await ask(path, 'GET', '/status');
   assert.equal(status, 200);
-  assert.deepEqual(body, JSON.parse(JSON.stringify(report)));
+  assert.deepEqual(body, JSON.parse(JSON.stringify(quietReport)));
   assert.equal(statSync(path).mode & 0o777, 0o660);
 });
 
@@ -102,7 +89,7 @@ test('questions sent before the first is answered are never asked of the service
   const { path } = await setUp(t, {
     status: () => {
       asked += 1;
-      return report;
+      return quietReport;
     },
   });
   await raw(path, 'GET /status HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000));
@@ -116,7 +103,7 @@ test('a failure while answering ends that connection alone', async (t) => {
     status: () => {
       calls += 1;
       if (calls === 1) throw new Error('no status');
-      return report;
+      return quietReport;
     },
   });
   await assert.rejects(ask(path, 'GET', '/status'), codeIs('control-failed'));
@@ -125,7 +112,7 @@ test('a failure while answering ends that connection alone', async (t) => {
 
 test('a second instance is refused while the first one listens', async (t) => {
   const { path } = await setUp(t);
-  const target = { ...noEvents, status: () => report, reload: () => assert.fail('it was reloaded') };
+  const target = { ...noEvents, status: () => quietReport, reload: () => assert.fail('it was reloaded') };
   await assert.rejects(openControlSocket(path, target), codeIs('already-running'));
   assert.equal((await ask(path, 'GET', '/status')).status, 200);
 });
@@ -139,7 +126,7 @@ test('a socket file that a killed process left is replaced', async (t) => {
   await assert.rejects(ask(path, 'GET', '/status'), codeIs('not-running'));
   const again = await openControlSocket(path, {
     ...noEvents,
-    status: () => report,
+    status: () => quietReport,
     reload: async () => ({ at: 1, ok: true, problems: [] }),
   });
   assert.equal((await ask(path, 'GET', '/status')).status, 200);
@@ -151,7 +138,7 @@ test('a file that is no socket is never removed', async (t) => {
   const { folder } = await setUp(t);
   const file = join(folder, 'precious');
   writeFileSync(file, 'data');
-  const target = { ...noEvents, status: () => report, reload: () => assert.fail('it was reloaded') };
+  const target = { ...noEvents, status: () => quietReport, reload: () => assert.fail('it was reloaded') };
   await assert.rejects(openControlSocket(file, target), codeIs('control-socket-unusable'));
   assert.equal(statSync(file).size, 4);
 });
@@ -159,6 +146,6 @@ test('a file that is no socket is never removed', async (t) => {
 test('where no folder can be made the message names the socket', async (t) => {
   const { folder } = await setUp(t);
   writeFileSync(join(folder, 'file'), '');
-  const target = { ...noEvents, status: () => report, reload: () => assert.fail('it was reloaded') };
+  const target = { ...noEvents, status: () => quietReport, reload: () => assert.fail('it was reloaded') };
   await assert.rejects(openControlSocket(join(folder, 'file', 'x.sock'), target), codeIs('control-socket-unusable'));
 });

@@ -5,7 +5,8 @@ import { NetstewardError } from '../../../../src/core/errors.ts';
 import { heartbeat, mostWatchers } from '../../../../src/supervisor/page/live.ts';
 import { lookInterval } from '../../../../src/supervisor/page/present.ts';
 import type { EventRow, PageProblem, StatePatch } from '../../../../src/supervisor/page/shapes.ts';
-import { quiet, startPage, until } from './page-under-test.ts';
+import { quietReport } from '../../../fakes/quiet-report.ts';
+import { startPage, until } from './page-under-test.ts';
 
 interface Message {
   readonly name: string;
@@ -26,7 +27,7 @@ const module = (restarts: number) =>
 
 test('the first message is the whole present; then what has changed comes, and nothing where nothing has', async (t) => {
   const { open, service, clock } = await startPage(t);
-  service.report = { ...quiet, modules: [module(0)] };
+  service.report = { ...quietReport, modules: [module(0)] };
   const live = await open('/api/live');
   await until(() => patches(live.text()).length === 1);
   assert.deepEqual(patches(live.text())[0]?.modules?.put.length, 1);
@@ -34,7 +35,7 @@ test('the first message is the whole present; then what has changed comes, and n
   const asked = service.asked;
   await clock.advance(lookInterval);
   await until(() => service.asked > asked);
-  service.report = { ...quiet, modules: [module(1)] };
+  service.report = { ...quietReport, modules: [module(1)] };
   await clock.advance(lookInterval);
   await until(() => patches(live.text()).length === 2);
   const second = patches(live.text())[1];
@@ -52,7 +53,7 @@ test('an event comes at once, and the present after it within a second', async (
   });
   const { data } = messages(live.text()).find(({ name }) => name === 'event') ?? assert.fail();
   assert.deepEqual([(data as EventRow).subject, (data as EventRow).text], ['a', 'a works directly (before: failing)']);
-  service.report = { ...quiet, modules: [module(3)] };
+  service.report = { ...quietReport, modules: [module(3)] };
   await clock.advance(1000);
   await until(() => patches(live.text()).length === 2);
   live.response.destroy();
@@ -118,7 +119,7 @@ test('a watcher who reads nothing is dropped; one who reads gets everything', as
   await until(() => patches(good.text()).length === 1 && watchers() === 2);
   // More than sockets of the kernel hold (net.ipv4.tcp_wmem, tcp_rmem), and than what may wait here.
   for (let round = 1; watchers() === 2 && round < 500; round++) {
-    service.report = { ...quiet, modules: [{ ...module(round), lastError: 'x'.repeat(200_000) }] };
+    service.report = { ...quietReport, modules: [{ ...module(round), lastError: 'x'.repeat(200_000) }] };
     await clock.advance(lookInterval);
     await until(() => patches(good.text()).length > round || watchers() < 2);
   }

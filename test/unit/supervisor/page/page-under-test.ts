@@ -13,25 +13,13 @@ import type { StatusReport } from '../../../../src/supervisor/status-report.ts';
 import { openReader } from '../../../../src/system/linux/sqlite-read.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryLog } from '../../../fakes/memory-log.ts';
+import { quietReport } from '../../../fakes/quiet-report.ts';
 
 export const token = 'the-token-of-this-test';
 
-export const quiet: StatusReport = {
-  version: '1',
-  pid: 1,
-  config: 'n.toml',
-  state: 'running',
-  ready: true,
-  startedAt: 0,
-  now: 1,
-  modules: [],
-  warnings: [],
-  lastReload: undefined,
-};
-
 /** What the control socket of the service would say. */
 export class Service implements PageControl {
-  report: StatusReport = quiet;
+  report: StatusReport = quietReport;
   failure: Error | undefined;
   asked = 0;
   readonly commands: (readonly string[])[] = [];

@@ -5,21 +5,9 @@ import fc from 'fast-check';
 import { patchBetween, wholePatch } from '../../../../src/supervisor/page/patch.ts';
 import type { ListPatch, PageState, StatePatch } from '../../../../src/supervisor/page/shapes.ts';
 import { pageState } from '../../../../src/supervisor/page/state.ts';
-import type { StatusReport } from '../../../../src/supervisor/status-report.ts';
+import { quietReport } from '../../../fakes/quiet-report.ts';
 
-const report: StatusReport = {
-  version: '1',
-  pid: 1,
-  config: 'n.toml',
-  state: 'running',
-  ready: true,
-  startedAt: 0,
-  now: 1,
-  modules: [],
-  warnings: [],
-  lastReload: undefined,
-};
-const empty = pageState(report, { reading: 'open', check: 'off', why: '' });
+const empty = pageState(quietReport, { reading: 'open', check: 'off', why: '' });
 
 type Row = { readonly id: string };
 

@@ -13,7 +13,8 @@ import type { PageConfig } from '../../../../src/supervisor/page/index.ts';
 import type { Events, Latency, PageProblem, PageState, Strips } from '../../../../src/supervisor/page/shapes.ts';
 import { forgetAfter } from '../../../../src/supervisor/page/site.ts';
 import { SqliteStore } from '../../../../src/system/linux/sqlite.ts';
-import { quiet, startPage, token } from './page-under-test.ts';
+import { quietReport } from '../../../fakes/quiet-report.ts';
+import { startPage, token } from './page-under-test.ts';
 
 const json = <Value>({ text }: { readonly text: string }): Value => JSON.parse(text) as Value;
 
@@ -182,7 +183,7 @@ test('names from outside leave as JSON and never as markup or another message', 
   // A direction override would turn around what stands beside it.
   const shown = evil.replace('\u202e', '\\u202e');
   service.report = {
-    ...quiet,
+    ...quietReport,
     modules: [{ name: 'nbrpc', state: 'waiting', since: 1, restarts: 1, lastError: evil, health: undefined }],
   };
   service.past = [{ at: 1, module: 'nbrpc', code: 'service-failing', subject: evil, fields: { reason: evil } }];
