@@ -33,12 +33,12 @@ export function insert(database: Database, events: readonly NetstewardEvent[], l
 }
 
 /**
- * Deletes at most `slice` rows of each table; true when there is more to delete. Of `standing`, lists of codes, the last event of
- * each subject stays while there is room: a service that never changes would else be one of which nothing is known.
+ * What is too old: deletes at most `slice` rows of each table; true when there is more to delete. Of `standing`, lists of codes, the
+ * last event of each subject stays while there is room: a service that never changes would else be one of which nothing is known.
  */
-export function prune(
+export function pruneOld(
   database: Database,
-  { oldest, kept, bytes }: Bounds,
+  { oldest, kept }: Bounds,
   slice: number,
   standing: readonly (readonly string[])[],
 ): boolean {
@@ -55,17 +55,21 @@ export function prune(
       )
       .run(oldest, kept, slice),
     deleteLatencies(database, 'WHERE minute < ?', [Math.floor(oldest / 60_000)], slice),
-  ].map(({ changes }) => Number(changes));
-  if (usedBytes(database) > full * bytes) {
-    const events = database
-      .prepare('DELETE FROM event WHERE id IN (SELECT id FROM event ORDER BY id LIMIT ?)')
-      .run(slice);
-    // Both reach back equally far; where there are hardly any events, it is latencies that fill the file.
-    const first = database.prepare('SELECT min(at) AS at FROM event').get()?.at;
-    const before = typeof first === 'number' && Number(events.changes) === slice ? Math.floor(first / 60_000) : 2 ** 50;
-    const latencies = deleteLatencies(database, 'WHERE minute < ?', [before], slice);
-    deleted.push(Number(events.changes), Number(latencies.changes));
-  }
+  ];
+  return deleted.some(({ changes }) => Number(changes) >= slice);
+}
+
+/** What is too much, the oldest first; as pruneOld(). */
+export function pruneLarge(database: Database, { bytes }: Bounds, slice: number): boolean {
+  if (usedBytes(database) <= full * bytes) return false;
+  const events = database
+    .prepare('DELETE FROM event WHERE id IN (SELECT id FROM event ORDER BY id LIMIT ?)')
+    .run(slice);
+  // Both reach back equally far; where there are hardly any events, it is latencies that fill the file.
+  const first = database.prepare('SELECT min(at) AS at FROM event').get()?.at;
+  const before = typeof first === 'number' && Number(events.changes) === slice ? Math.floor(first / 60_000) : 2 ** 50;
+  const latencies = deleteLatencies(database, 'WHERE minute < ?', [before], slice);
+  const deleted = [events, latencies].map(({ changes }) => Number(changes));
   return deleted.some((count) => count >= slice) || usedBytes(database) > full * bytes;
 }
 
