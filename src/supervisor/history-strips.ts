@@ -112,10 +112,17 @@ class Strip {
     this.#off = off;
   }
 
-  /** Ends what is shown until now; nothing where that was before the period, or took no time (the clock was set back). */
+  /**
+   * Ends what is shown until now; nothing where that was before the period, or took no time (the clock was set back). What
+   * differed for no time leaves the state as it was before: that interval goes on.
+   */
   #close(at: number): void {
     if (at <= this.#from) return;
-    this.#done.push({ from: this.#from, to: at, ...shown(this.#known, this.#off) });
+    const ended = { from: this.#from, to: at, ...shown(this.#known, this.#off) };
+    const last = this.#done.at(-1);
+    const goesOn = last !== undefined && last.state === ended.state && last.reason === ended.reason;
+    if (goesOn) this.#done[this.#done.length - 1] = { ...last, to: at };
+    else this.#done.push(ended);
     this.#from = at;
   }
 }

@@ -70,6 +70,15 @@ test('while netsteward was off nothing is known, and then it is as it was', () =
   assert.deepEqual(strip(events), ['0-40 tunnelled x', '40-70 unknown netsteward was off', '70-100 tunnelled x']);
 });
 
+test('what was otherwise for no time does not cut an interval in two', () => {
+  const events = [
+    event(0, 'service-rerouted', 'a', 'x'),
+    event(70, 'netsteward-stopping'),
+    event(70, 'service-rerouted', 'a', 'x'),
+  ];
+  assert.deepEqual(strip(events), ['0-100 tunnelled x']);
+});
+
 test('each service has a strip of its own, in whatever order their events come', () => {
   const of = (host: string): NetstewardEvent[] => [
     event(10, 'service-works', host),
@@ -100,7 +109,7 @@ test('whatever happens, intervals fill the period without gap or overlap, and di
           const next = intervals[index + 1];
           if (next === undefined) continue;
           assert.equal(next.from, to);
-          if (sorted) assert.ok(next.state !== state || next.reason !== reason);
+          assert.ok(next.state !== state || next.reason !== reason);
         }
       }
     }),
