@@ -2,6 +2,7 @@
 import { type Answer, decode, type Packet } from 'dns-packet';
 import { Address6 } from 'ip-address';
 import { printable } from '../core/printable.ts';
+import { addressRecords } from '../system/dns-addresses.ts';
 import type { DnsOutcome, LookupOutcome } from '../system/dns-client-ports.ts';
 
 export type ProbeAnswer =
@@ -39,9 +40,16 @@ export function readAnswer(message: Uint8Array, family: 4 | 6): ProbeAnswer {
   const code = ('rcode' in packet ? String(packet.rcode) : 'NOERROR').replace(/^RCODE_/, 'RCODE ');
   if (code !== 'NOERROR') return { kind: 'code', code, note };
   const answers = packet.answers ?? [];
-  const type = family === 4 ? 'A' : 'AAAA';
-  const addresses = answers.flatMap((answer) => (answer.type === type && answer.class === 'IN' ? [answer.data] : []));
-  return { kind: 'addresses', addresses: distinct(addresses), alias: lastAlias(answers), note };
+  const records = addressRecords(answers, family === 4 ? 'A' : 'AAAA');
+  if (records === undefined) {
+    return { kind: 'failed', how: 'malformed', detail: `${message.length} bytes: an address record is cut off` };
+  }
+  return {
+    kind: 'addresses',
+    addresses: distinct(records.map(({ address }) => address)),
+    alias: lastAlias(answers),
+    note,
+  };
 }
 
 /** Each once, as name-hash.ts writes them (RFC 5952). */

@@ -1,6 +1,6 @@
 /** Asks the second resolvers for the addresses of a name: DNS messages over the DnsTransport port, as the Resolver port. */
-import { type Answer, decode, encode, type Packet, RECURSION_DESIRED } from 'dns-packet';
-import { printable } from '../core/printable.ts';
+import { decode, encode, type Packet, RECURSION_DESIRED } from 'dns-packet';
+import { addressRecords } from '../system/dns-addresses.ts';
 import type { DnsOutcome, DnsQuestion, DnsServer, DnsTransport } from '../system/dns-client-ports.ts';
 import type { ResolveOutcome, ResolveRequest, Resolver } from '../system/ports.ts';
 import type { SecondResolver } from './reason-config.ts';
@@ -62,8 +62,9 @@ function read(outcome: DnsOutcome, type: (typeof types)[number]): ResolveOutcome
   const rcode = (outcome.bytes[3] ?? 0) & 15;
   if (rcode === 3) return { ok: false, kind: 'nxdomain', detail: '' };
   if (rcode !== 0) return { ok: false, kind: rcode === 5 ? 'refused' : 'servfail', detail: `response code ${rcode}` };
-  const answers: readonly Answer[] = packet.answers ?? [];
-  return { ok: true, addresses: answers.flatMap((answer) => (answer.type === type ? [printable(answer.data)] : [])) };
+  const records = addressRecords(packet.answers ?? [], type);
+  if (records === undefined) return { ok: false, kind: 'malformed', detail: 'an answer with a record that is cut off' };
+  return { ok: true, addresses: records.map(({ address }) => address) };
 }
 
 /** Why these bytes do not answer the query (RFC 5452 §9.1), or undefined. */

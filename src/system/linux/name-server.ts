@@ -2,8 +2,9 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import { type Answer, decode, encode } from 'dns-packet';
+import { decode, encode } from 'dns-packet';
 import type { Clock } from '../../core/clock.ts';
+import { addressRecords } from '../dns-addresses.ts';
 import type { NameServer, NameServerQuestion } from '../dyndns-ports.ts';
 
 type Outcome = Awaited<ReturnType<NameServer['ask']>>;
@@ -52,9 +53,9 @@ function outcomeOf(bytes: Buffer, id: number, name: string, type: 'A' | 'AAAA'):
   }
   if (packet.id !== id || packet.type !== 'response') return undefined;
   const asked = name.toLowerCase();
-  const addresses = (packet.answers ?? []).flatMap((answer: Answer) =>
-    answer.type === type && answer.name.toLowerCase() === asked ? [answer.data] : [],
-  );
+  const records = addressRecords(packet.answers ?? [], type);
+  if (records === undefined) return undefined;
+  const addresses = records.filter((record) => record.name.toLowerCase() === asked).map(({ address }) => address);
   const rcode = (packet.flags ?? 0) & 0xf;
   if (addresses.length === 0 && rcode !== 0 && rcode !== 3)
     return { ok: false, reason: `it answers with code ${rcode}` };
