@@ -1,5 +1,7 @@
 /** Which of several ways around a service takes: the preferred one at first, kept while it works, another when it dies (pure). */
 import type { Tri } from './model.ts';
+import { type Cause, noCause } from './reason.ts';
+import { causeSentence } from './reason-text.ts';
 import type { StateView } from './state.ts';
 
 /** What one exit said of one address. */
@@ -11,6 +13,13 @@ export interface ExitView {
   readonly since: number;
   /** Why it failed when it was last asked; empty where it did not. */
   readonly reason: string;
+  /** How it failed then; absent where it did not, or where nobody knows more than the reason says. */
+  readonly cause?: Cause;
+}
+
+/** Why it failed when it was last asked, for people; empty where it did not. */
+export function viewReason({ reason, cause = noCause }: ExitView): string {
+  return causeSentence(cause) || reason;
 }
 
 /** So many of the last so many results decide: one or two are chance. */
@@ -29,10 +38,16 @@ export function isDoubted(view: ExitView | undefined): boolean {
   return view !== undefined && view.results.at(-1) === false && viewTri(view) !== false;
 }
 
-/** One more result. */
-export function seen(before: ExitView | undefined, works: boolean, reason: string, at: number): ExitView {
+/** One more result; `cause`: of a failure. */
+export function seen(
+  before: ExitView | undefined,
+  works: boolean,
+  reason: string,
+  at: number,
+  cause: Cause = noCause,
+): ExitView {
   const results = [...(before?.results ?? []), works].slice(-rounds);
-  const next = { results, at, since: at, reason };
+  const next = { results, at, since: at, reason, ...(cause.kind === 'none' ? {} : { cause }) };
   return before !== undefined && viewTri(before) === viewTri(next) ? { ...next, since: before.since } : next;
 }
 

@@ -1,6 +1,6 @@
 /** One address of a service, explained: its verdict on each route, what confirms or doubts it, what is asked next, where it goes (pure). */
 import type { Settled, Way } from './claims.ts';
-import { viewTri } from './exit-choice.ts';
+import { viewReason, viewTri } from './exit-choice.ts';
 import { type AddressRecord, type HostRecord, triOfAddress } from './model.ts';
 import { needsProbe } from './no-probe.ts';
 import type { Plan } from './prompt/plan.ts';
@@ -151,7 +151,7 @@ function exitsOf(record: AddressRecord, known: KnownOf, prompt: PromptRecord | u
       return {
         name,
         verdict: tri === null ? 'unknown' : tri ? 'works' : 'fails',
-        reason: view.reason,
+        reason: viewReason(view),
         asked: known.monotonic === undefined ? null : wallOf(view.at, known.monotonic, known.now),
         results: view.results,
       };

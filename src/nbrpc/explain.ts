@@ -1,5 +1,6 @@
 /** Why a service goes where it goes: the whole chain from its list line to its set elements, as plain data (pure). */
 import { type Claim, type Settled, wayWords } from './claims.ts';
+import { viewReason } from './exit-choice.ts';
 import { type AddressExplanation, addressExplanation, type KnownOf } from './explain-address.ts';
 import type { HostRecord } from './model.ts';
 import { newestSeen, type Vote, wanted } from './policy.ts';
@@ -171,8 +172,8 @@ function exitOf({ record, addresses }: HostEntry, { settings, exits }: Explainin
   if (place === 0) return { name, why: 'the first in the preferred order' };
   const before = settings.exits.slice(0, place).map((each) => {
     if (down.has(each)) return `${each} is down`;
-    const reasons = [...addresses.values()].map(({ prompt }) => prompt?.exits[each]?.reason ?? '');
-    const reason = reasons.find((text) => text !== '');
+    const views = [...addresses.values()].flatMap(({ prompt }) => prompt?.exits[each] ?? []);
+    const reason = views.map(viewReason).find((text) => text !== '');
     return reason === undefined ? `${each} was not preferred when it was chosen` : `through ${each}: ${reason}`;
   });
   return { name, why: `${before.join('; ')}; it is kept as long as it works` };

@@ -6,10 +6,10 @@ import { preflight } from './preflight.ts';
 import { RunningNbrpc } from './running.ts';
 
 export { type NameServer, type NbrpcConfig, type PortRange, type Sink, sinkOf } from './config.ts';
+export type { RunningDetail } from './health.ts';
 export type { NbrpcHost, NbrpcPreflightHost, ProbeSetup, ResolverSetup } from './ports.ts';
 export type { Reaction, ReactionKind, ReactionsStatus } from './reaction-times.ts';
 export type { CauseStatus } from './reason-record.ts';
-export type { RunningDetail } from './running.ts';
 export { setNames } from './sink.ts';
 export type { AddressStatus, ExitStatus, HostStatus, Standing } from './status.ts';
 

@@ -1,51 +1,35 @@
 /** nbrpc while it runs: passes on the clock, contents to the sets, reload, health, stop. */
-import { formatDuration } from '../core/duration.ts';
 import { NetstewardError } from '../core/errors.ts';
 import type { ModuleHealth, RunningModule, StopReason } from '../core/module.ts';
 import type { WarningBoard } from '../core/warnings.ts';
-import type { AddressSetsStatus } from '../system/ports.ts';
 import { answerTo } from './answers.ts';
-import { ProbeSource } from './checker.ts';
-import { type NbrpcConfig, passSettings, sinkOf } from './config.ts';
+import { type NbrpcConfig, sinkOf } from './config.ts';
 import { CountedTime } from './counted-time.ts';
-import { exitsOf, whenNoExitOf } from './exit-config.ts';
-import { exitGates } from './exit-gates.ts';
+import { whenNoExitOf } from './exit-config.ts';
 import { FlipLog } from './flip-log.ts';
 import { type Flip, flipsOf } from './flips.ts';
+import { Health } from './health.ts';
 import { closePorts, type LivePorts, openPorts } from './live-ports.ts';
 import { knowsNames, Outputs } from './outputs.ts';
 import { OwnResolvers } from './own-resolvers.ts';
-import { ownSideGates } from './own-side-ports.ts';
-import { Passes, type PassListener } from './passes.ts';
+import type { Learned } from './pass.ts';
+import type { Passes } from './passes.ts';
 import type { NbrpcHost } from './ports.ts';
-import { PromptPasses } from './prompt/passes.ts';
-import { promptDefaults, promptInUse } from './prompt/settings.ts';
+import { type PromptListener, PromptPasses } from './prompt/passes.ts';
 import { Causes } from './reason-keeping.ts';
+import { scheduledPasses } from './scheduled-passes.ts';
 import { routesDiffer } from './sets.ts';
 import { HeldSets, type SinkPorts, sameTable } from './sink.ts';
 import type { State } from './state.ts';
-import { exitsStatus, type HostsStatus, hostsStatus, type NbrpcDetail } from './status.ts';
-import { type Replacement, StateStore } from './store.ts';
+import { StateFileTelling } from './state-file-telling.ts';
+import { StateStore } from './store.ts';
 import { PassTelling } from './telling.ts';
 import { UseWatch } from './use-watch.ts';
 import { wantedContents } from './wanted-contents.ts';
 import { loggedWarnings } from './warning-log.ts';
 import { withSignal } from './with-signal.ts';
 
-/** Codes of errors after which the last good state goes on, and the pass is tried again. */
-const passing = new Set(['state-not-saved', 'state-file-damaged']);
-
-/** What became of a state file that was removed or replaced, for people. */
-const outcomes: Readonly<Record<Replacement, string>> = {
-  rewritten: 'a new one was written from memory',
-  'taken-over': 'what the new one says is in force now',
-};
-/** Milliseconds that this is shown: it is over as soon as it is noticed, and nobody would see it. */
-const replacedShown = 3_600_000;
-
-export interface RunningDetail extends NbrpcDetail {
-  readonly sets: AddressSetsStatus;
-}
+export type { RunningDetail } from './health.ts';
 
 /** What a reload changes all of, or nothing. */
 interface Live {
@@ -64,19 +48,17 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   readonly #sinkPorts: SinkPorts;
   readonly #counted = new CountedTime();
   readonly #use: UseWatch;
+  readonly #health = new Health();
+  readonly #file: StateFileTelling;
   #live: Live;
   #passes: Passes | PromptPasses;
   #outputs: Outputs;
   #causes: Causes;
-  /** Of the last request for the health, with what it was made of. */
-  #hosts: { readonly blocked: ReadonlySet<string>; readonly status: HostsStatus } | undefined;
   /** Whether a zone file may be written: a state that knows nothing yet must not empty it. */
   #namesKnown = false;
   #firstPassDone = false;
   /** The state, made of the file, that the sets were last made of: another one is there when others have written to it. */
   #followed: State | undefined;
-  /** When the file was last found to be another one. */
-  #replaced: number | undefined;
   #lastPass: number | undefined;
   #nextPass: number | undefined;
   #queue: Promise<unknown> = Promise.resolve();
@@ -90,6 +72,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     this.#board = sinkPorts.board;
     this.#sinkPorts = sinkPorts;
     this.#telling = telling;
+    this.#file = new StateFileTelling(host.clock, host.log, this.#board);
     this.#use = new UseWatch({
       clock: host.clock,
       board: this.#board,
@@ -136,34 +119,18 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
 
   health(): ModuleHealth {
     const { config, store, sets } = this.#live;
-    const status = sets.status();
-    const { blocked } = sets;
-    if (this.#hosts?.blocked !== blocked) {
-      const whyUnchecked = this.#telling.whyUnchecked.bind(this.#telling);
-      const known = { blocked, dropped: sets.dropped, whyUnchecked };
-      this.#hosts = { blocked, status: hostsStatus(store.state, config.default_policy, known) };
-    }
-    const hosts = this.#hosts.status;
-    const { rerouted, dropped } = hosts.byStanding;
-    const passes = this.#passes;
-    const { firstPass } = passes;
-    const detail: RunningDetail = {
-      ...hosts,
-      rerouted,
-      blocked: blocked.size,
-      lastPass: this.#lastPass ?? null,
-      nextPass: this.#nextPass ?? null,
-      firstPass: firstPass ?? null,
-      ...(passes instanceof PromptPasses
-        ? { exits: exitsStatus(store.state, passes.exits, sets.via), reactions: this.#sinkPorts.flips.reactions.told }
-        : { exits: [] }),
-      sets: status,
-      ...this.#use.told,
-    };
-    const under = firstPass === undefined ? '' : ', first pass under way';
-    const lost = dropped === 0 ? '' : `, ${dropped} dropped`;
-    const summary = `${rerouted} of ${hosts.total} service${hosts.total === 1 ? '' : 's'} rerouted${lost}${under}`;
-    return { ready: true, summary, warnings: this.#board.list(), detail };
+    return this.#health.of({
+      config,
+      store,
+      sets,
+      passes: this.#passes,
+      telling: this.#telling,
+      use: this.#use,
+      flips: this.#sinkPorts.flips,
+      board: this.#board,
+      lastPass: this.#lastPass,
+      nextPass: this.#nextPass,
+    });
   }
 
   command(name: string, argument: string): Promise<string> {
@@ -249,7 +216,7 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   }
 
   #restart(): void {
-    this.#hosts = undefined;
+    this.#health.changed();
     this.#causes = this.#openCauses();
     this.#passes = this.#makePasses();
     if (this.#stopping === undefined) this.#passes.request();
@@ -263,88 +230,45 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   #openCauses(): Causes {
     const { config, store, ports } = this.#live;
     const onFound = (): void => {
-      this.#hosts = undefined;
+      this.#health.changed();
     };
     const onDefect = (error: unknown): void => this.#settle.reject(error);
     return new Causes({ ...this.#host, ...ports, config, store, onFound, onDefect });
   }
 
   #makePasses(): Passes | PromptPasses {
-    const { clock, files } = this.#host;
     const { config, store, ports } = this.#live;
-    const { check, control, resolver } = config;
     this.#namesKnown = knowsNames(store.state);
-    const rules = { sameSite: config.schedule === 'prompt' };
-    const checks = new ProbeSource(ports.probe, { timeout: check.timeout, bodyLimit: check.body_limit }, rules);
-    const gates = ownSideGates(this.#host, config, ports.resolver, checks);
-    const interval = config.timers.pass;
-    const listener = this.#listener(interval);
-    const shared = {
-      clock,
-      files,
-      resolver: ports.resolver,
-      checks,
-      store,
-      interval,
-      first: !this.#firstPassDone,
-      look: (signal: AbortSignal, names: () => readonly string[]) => gates.look(signal, names),
-      settings: passSettings(config),
-      listener,
-    };
     this.#use.follow(config.in_use && this.#stopping === undefined);
     this.#telling.otherExits();
-    if (config.schedule === 'original') return new Passes({ ...shared, counted: this.#counted });
-    const exits = exitsOf(config);
-    const settings = { services: control.services, resolveTimeout: resolver.timeout };
-    const through = exitGates(exits, { resolver: ports.resolver, checks }, settings);
-    const exit = exits.length > 0;
-    const [prompt, inUse] = [
-      { ...promptDefaults, exit },
-      { ...promptInUse, exit },
-    ] as const;
-    return new PromptPasses({
-      ...shared,
-      exits,
-      prompt,
-      promptOf: (address) => (this.#use.has(address) ? inUse : prompt),
-      lookThrough: through,
-      controlled: control.services.length > 0,
-      listener: { ...listener, exits: (health) => this.#telling.exits(health) },
+    return scheduledPasses({
+      host: this.#host,
+      config,
+      store,
+      ports,
+      counted: this.#counted,
+      use: this.#use,
+      first: !this.#firstPassDone,
+      listener: this.#listener(),
     });
   }
 
-  /** `interval`: milliseconds from one look at the lists to the next. */
-  #listener(interval: number): PassListener {
+  #listener(): PromptListener {
     const { clock } = this.#host;
     const { config, store } = this.#live;
     return {
       lists: (report) => {
         this.#telling.lists(report);
-        this.#nextPass = clock.now() + interval;
+        this.#nextPass = clock.now() + config.timers.pass;
         this.#followFile();
         this.#queue = this.#queue.then(() => this.#followResolvers()).catch(this.#settle.reject);
       },
       ownSide: (own) => {
         this.#telling.ownSide(own, store.state);
-        this.#hosts = undefined;
+        this.#health.changed();
       },
-      learned: (learned) => {
-        this.#board.clear('state-not-saved', '');
-        this.#board.clear('state-file-damaged', '');
-        this.#hosts = undefined;
-        this.#outputs.learned(learned, store.state);
-        const sentences = config.schedule === 'prompt';
-        this.#telling.learned(learned, store.state, sentences);
-        this.#causes.learned(learned);
-        this.#followFile();
-        const { hosts } = learned.changes;
-        if (hosts.length === 0) return;
-        if (config.in_use || routesDiffer(hosts, config.default_policy)) {
-          const flips = flipsOf(learned.changes, config.default_policy, whenNoExitOf(config), sentences);
-          this.#apply(this.#passes instanceof PromptPasses ? this.#passes.timed(flips, learned) : flips);
-        }
-        this.#holdZones();
-      },
+      learned: (learned) => this.#learned(learned),
+      exits: (health) => this.#telling.exits(health),
       passed: () => {
         this.#lastPass = clock.now();
         if (this.#passes.firstPass === undefined) {
@@ -357,6 +281,24 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
     };
   }
 
+  #learned(learned: Learned): void {
+    const { config, store } = this.#live;
+    this.#file.saved();
+    this.#health.changed();
+    this.#outputs.learned(learned, store.state);
+    const sentences = config.schedule === 'prompt';
+    this.#telling.learned(learned, store.state, sentences);
+    this.#causes.learned(learned);
+    this.#followFile();
+    const { hosts } = learned.changes;
+    if (hosts.length === 0) return;
+    if (config.in_use || routesDiffer(hosts, config.default_policy)) {
+      const flips = flipsOf(learned.changes, config.default_policy, whenNoExitOf(config), sentences);
+      this.#apply(this.#passes instanceof PromptPasses ? this.#passes.timed(flips, learned) : flips);
+    }
+    this.#holdZones();
+  }
+
   async #followResolvers(): Promise<void> {
     if ((await this.#live.resolvers.look()) && this.#stopping === undefined) this.#apply([]);
   }
@@ -364,28 +306,16 @@ export class RunningNbrpc implements RunningModule<NbrpcConfig> {
   /** What others have done to the state file: another process has written to it, or it is another file now. */
   #followFile(): void {
     const { store } = this.#live;
-    const now = this.#host.clock.now();
-    if (store.replacement !== undefined) {
-      this.#replaced = now;
-      this.#board.raise('state-file-replaced', '', { file: store.path, outcome: outcomes[store.replacement] });
-    } else if (this.#replaced !== undefined && now - this.#replaced > replacedShown) {
-      this.#replaced = undefined;
-      this.#board.clear('state-file-replaced', '');
-    }
+    this.#file.used(store);
     if (this.#followed === store.state) return;
     this.#followed = store.state;
-    this.#hosts = undefined;
+    this.#health.changed();
     this.#apply([]);
   }
 
   #failed(error: unknown, retryIn: number): void {
     this.#nextPass = this.#host.clock.now() + retryIn;
-    if (error instanceof NetstewardError && passing.has(error.code)) {
-      const reason = error.cause instanceof Error ? error.cause.message : error.message;
-      if (error.code === 'state-file-damaged') this.#board.raise(error.code, '', { reason: error.message });
-      else this.#board.raise('state-not-saved', '', { file: this.#live.store.path, reason });
-      this.#host.log.warn('pass-failed', { reason: error.message, retry_in: formatDuration(retryIn) });
-    } else this.#settle.reject(error);
+    if (!this.#file.failed(error, this.#live.store.path, retryIn)) this.#settle.reject(error);
   }
 
   #holdZones(): void {

@@ -1,6 +1,6 @@
 /** What `netsteward status` shows of nbrpc (pure). Times are milliseconds since the epoch; null for never. */
 
-import { triOfAddress } from './model.ts';
+import { type AddressRecord, triOfAddress } from './model.ts';
 import { newestSeen } from './policy.ts';
 import { type Policy, policyOf } from './policy-spec.ts';
 import type { ExitHealth } from './prompt/exit-watch.ts';
@@ -23,6 +23,8 @@ export interface AddressStatus {
   readonly inDns: boolean;
   /** What failed over the alternative route when it was last checked there; null where nothing is known or it worked. */
   readonly altReason: string | null;
+  /** By exit that it failed through when it was last asked there: how it failed. Absent: none, or nobody knows more than the reason says. */
+  readonly exitCauses?: Readonly<Record<string, CauseStatus>>;
   /** It is in the sets that lead into the tunnel, as the kernel holds them. */
   readonly rerouted: boolean;
 }
@@ -209,6 +211,7 @@ function hostStatus(
       changed: time(address.changed),
       inDns: address.seen === newest,
       altReason: address.altReason === '' ? null : address.altReason,
+      ...exitCausesOf(address),
       rerouted: blocked.has(address.address),
     };
   });
@@ -234,6 +237,14 @@ function hostStatus(
     rerouted: standing === 'rerouted',
     exit: record.exit ?? null,
   };
+}
+
+function exitCausesOf({ prompt }: AddressRecord): Pick<AddressStatus, 'exitCauses'> {
+  const causes = Object.entries(prompt?.exits ?? {}).flatMap(([name, view]) => {
+    const cause = causeStatus(view.cause);
+    return cause === null ? [] : [[name, cause] as const];
+  });
+  return causes.length === 0 ? {} : { exitCauses: Object.fromEntries(causes) };
 }
 
 function time(seconds: number): number | null {

@@ -1,4 +1,5 @@
 /** Address sets in memory: takes every hold() at once unless told to fail. */
+import { NetstewardError } from '../../src/core/errors.ts';
 import type { AddressSets, AddressSetsStatus, SetContents } from '../../src/system/ports.ts';
 
 export class FakeAddressSets implements AddressSets {
@@ -15,9 +16,11 @@ export class FakeAddressSets implements AddressSets {
   /** What became of connections, for status(). */
   connections: AddressSetsStatus['connections'];
   #current = new Map<string, ReadonlySet<string>>();
+  #lastError: string | undefined;
 
   async hold(contents: SetContents): Promise<void> {
     if (this.closed !== undefined) throw new Error('the address sets are closed');
+    this.#lastError = this.failure?.message;
     if (this.failure !== undefined) throw this.failure;
     const copy = new Map([...contents].map(([set, addresses]) => [set, new Set(addresses)]));
     this.holds.push(copy);
@@ -41,10 +44,17 @@ export class FakeAddressSets implements AddressSets {
     this.onStop = mode;
   }
 
+  /** A refusal comes from an agent that is there, and what it said stays until a request was granted. */
   status(): AddressSetsStatus {
-    const connected = this.closed === undefined && this.failure === undefined;
+    const away = this.failure instanceof NetstewardError && this.failure.code.startsWith('agent-');
     const connections = this.connections === undefined ? {} : { connections: this.connections };
-    return { connected, table: this.table, lastError: this.failure?.message, refills: 0, ...connections };
+    return {
+      connected: this.closed === undefined && !away,
+      table: this.table,
+      lastError: this.#lastError,
+      refills: 0,
+      ...connections,
+    };
   }
 
   async close(mode: 'keep' | 'flush'): Promise<void> {

@@ -213,9 +213,11 @@ export function regularInterval({ now }: PromptState, settings: PromptSettings):
 }
 
 function intervalNow(now: Known, settings: PromptSettings): number {
-  const interval = intervalOf(now.activity, now.at, settings);
-  const recovering = now.recovery === null ? interval : Math.min(interval, settings.recovering);
-  return Math.max(settings.least, recovering);
+  if (now.verdict !== 'blocked') return intervalOf(now.activity, now.at, settings);
+  return Math.max(
+    settings.least,
+    Math.min(settings.most, now.recovery === null ? settings.blocked : settings.recovering),
+  );
 }
 
 /** When each route is to be asked next, in seconds; exit null: not until something fails. */
@@ -244,9 +246,11 @@ export function dueTimes({ now, place }: PromptState, settings: PromptSettings):
 }
 
 function regular(now: Known, place: number, settings: PromptSettings): number {
-  const { from, fresh } = now;
+  const { from, fresh, verdict, recovery } = now;
   const interval = intervalNow(now, settings);
   if (fresh) return onGrid(from, interval, place);
   const wish = onGrid(from + interval / 2, interval, place);
-  return Math.min(from + settings.most, Math.max(from + settings.least, wish));
+  const most = verdict === 'blocked' ? Math.min(settings.most, settings.blocked) : settings.most;
+  const released = recovery === null ? Number.POSITIVE_INFINITY : recovery.since + settings.releaseAfter;
+  return Math.max(from + settings.least, Math.min(from + most, wish, released));
 }

@@ -178,7 +178,7 @@ function told(before: Live, { address, at, direct, exits }: PromptResult, settin
     state = step(state, { kind: 'checked', route: 'exit', outcome, at }, prompt);
     for (const [name, result] of exits) {
       if (result.kind === 'ok') views[name] = seen(views[name], true, '', at);
-      else if (result.kind === 'fail') views[name] = seen(views[name], false, result.reason, at);
+      else if (result.kind === 'fail') views[name] = seen(views[name], false, result.reason, at, result.cause);
     }
   }
   return { state, exits: views };

@@ -1,7 +1,9 @@
 /** Which exits are dead: those through which not even the control services answer, while they do directly. */
 import type { Clock } from '../../core/clock.ts';
+import { uselessExits } from '../exit-choice.ts';
 import type { Exit } from '../exit-config.ts';
 import type { OwnSide } from '../own-side.ts';
+import type { StateView } from '../state.ts';
 
 export interface ExitHealth {
   readonly name: string;
@@ -107,4 +109,15 @@ export class ExitWatch {
       exit.failing = null;
     }
   }
+}
+
+/** Where no control services tell a dead exit from a live one, what its services say of it has to do: nothing follows from that. */
+export function judgedByServices(health: readonly ExitHealth[], state: StateView): readonly ExitHealth[] {
+  const useless = uselessExits(health, state);
+  return health.map((exit) => {
+    const fails = useless.get(exit.name);
+    if (fails === undefined) return exit;
+    const reason = `all that is checked through it fails, which works through another exit (${fails} service(s))`;
+    return { ...exit, works: false, reason, since: null };
+  });
 }

@@ -1,5 +1,5 @@
-/** Notices time in which this process did not run, or this machine slept: what was asked before it says nothing (pure but for its own memory). */
-import type { Clock } from '../../core/clock.ts';
+/** Notices time in which this process did not run, or this machine slept: what was asked before it says nothing. */
+import type { Clock, Timer } from '../../core/clock.ts';
 
 export class LostTime {
   readonly #clock: Clock;
@@ -7,6 +7,8 @@ export class LostTime {
   readonly #most: number;
   #monotonic: number;
   #wall: number;
+  #timer: Timer | undefined;
+  #stopped = false;
 
   /** `most`: milliseconds from one beat to the next that are nothing to worry about. */
   constructor(clock: Clock, most: number) {
@@ -22,5 +24,20 @@ export class LostTime {
     const gone = Math.max(monotonic - this.#monotonic, wall - this.#wall);
     [this.#monotonic, this.#wall] = [monotonic, wall];
     return gone > this.#most;
+  }
+
+  /** Beats from now on, `every` so many milliseconds, and tells of time that is lost; once is enough. */
+  follow(every: number, onLost: () => void): void {
+    this.#timer ??= this.#clock.after(every, () => {
+      this.#timer = undefined;
+      if (this.#stopped) return;
+      this.follow(every, onLost);
+      if (this.beat()) onLost();
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
   }
 }

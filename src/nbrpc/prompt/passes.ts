@@ -1,42 +1,33 @@
 /** The prompt schedule at work: lists on time, names on time, and each address asked when it is due by itself. */
-import { type Clock, sleep, type Timer } from '../../core/clock.ts';
+import type { Clock, Timer } from '../../core/clock.ts';
 import { Reconciler } from '../../core/reconciler.ts';
 import type { Files, Resolver } from '../../system/ports.ts';
 import type { CheckSource } from '../checker.ts';
 import { type Checked, draftForChecks } from '../decide.ts';
-import { isDoubted, uselessExits, viewTri } from '../exit-choice.ts';
 import type { Exit } from '../exit-config.ts';
 import type { Flip } from '../flips.ts';
 import { readLists } from '../lists.ts';
-import type { CheckResult } from '../model.ts';
 import { needsProbe, resultsWithoutProbe } from '../no-probe.ts';
-import { type OwnSide, trialNames } from '../own-side.ts';
+import type { OwnSide } from '../own-side.ts';
 import { type Learned, listReport, type PassSettings, resolveHosts } from '../pass.ts';
 import type { PassListener } from '../passes.ts';
 import { rewound } from '../rewound.ts';
 import type { Progress } from '../rounds.ts';
-import { dueHosts } from '../schedule.ts';
 import type { State } from '../state.ts';
-import { part } from '../state-part.ts';
 import type { StateStore } from '../store.ts';
-import { failureExpected, isWell } from './address.ts';
 import { Asking } from './asking.ts';
-import { decidePrompt, type PromptDecision, type PromptInputs, type PromptResult } from './decide.ts';
-import { type ExitHealth, ExitWatch } from './exit-watch.ts';
+import { decidePrompt, type PromptDecision, type PromptInputs } from './decide.ts';
+import { type ExitHealth, ExitWatch, judgedByServices } from './exit-watch.ts';
 import { LiveStates } from './live.ts';
 import { LostTime } from './lost-time.ts';
+import { nameGap, nameTurn } from './names.ts';
 import { timed } from './onset.ts';
 import type { PromptSettings } from './settings.ts';
 import { Turns } from './turns.ts';
+import { lookGap, Weighing } from './weighing.ts';
 
-/** Milliseconds from one look at the own side to the next, at the least: services of others are asked for it. */
-const lookGap = 10_000;
 /** Milliseconds between looks through each exit while nothing is the matter. */
 const exitGap = 60_000;
-/** Milliseconds between two turns of names that are due. */
-const nameGap = 15_000;
-/** New names that are asked for in one turn, so that the first of a long list need not wait for the last. */
-const mostFresh = 256;
 /** Milliseconds from one beat to the next, by which lost time is noticed. */
 const beat = 10_000;
 
@@ -71,10 +62,7 @@ export interface PromptPassesOptions {
 
 type Changed = Partial<Pick<PromptInputs, 'lists' | 'resolved' | 'results' | 'choose'>>;
 
-/**
- * Everything that is decided goes through one commit at a time, and what is known of an address changes with it, not before.
- * Failures count after another look at the own side, those through an exit after one through that exit.
- */
+/** Everything that is decided goes through one commit at a time, and what is known of an address changes with it, not before. */
 export class PromptPasses {
   readonly #options: PromptPassesOptions;
   readonly #lists: Reconciler;
@@ -86,15 +74,13 @@ export class PromptPasses {
   readonly #watch: ExitWatch;
   readonly #asking: Asking;
   readonly #turns: Turns;
+  readonly #weighing: Weighing;
   readonly #lost: LostTime;
   /** What was known of the exits when every service last chose; undefined: none has chosen of these exits yet. */
   #chosenWith: string | undefined;
   #retry: Timer | undefined;
-  #beat: Timer | undefined;
-  #lastLook = Number.NEGATIVE_INFINITY;
   #namesAsked = false;
   #first: boolean;
-  #stopped = false;
 
   constructor(options: PromptPassesOptions) {
     this.#options = options;
@@ -120,25 +106,38 @@ export class PromptPasses {
       clock,
       checks,
       exits,
-      isNews: (result) => this.#isNews(result),
+      isNews: (result) => this.#weighing.isNews(result),
       onResults: () => this.#harvest.request(),
       onTook: (exit, ms) => this.#watch.took(exit, ms),
     });
-    const { store, prompt, promptOf } = options;
+    const { store, prompt, promptOf, look, lookThrough } = options;
     const [live, watch, asking] = [this.#live, this.#watch, this.#asking];
+    this.#weighing = new Weighing({
+      clock,
+      store,
+      live,
+      watch,
+      look,
+      lookThrough,
+      onOwnSide: (own) => listener.ownSide(own),
+      onDoubtedExit: () => this.#exits.request(),
+    });
     this.#turns = new Turns({ clock, store, prompt, promptOf, exits, live, watch, asking });
   }
 
   /** Lists, names and the own side now. */
   request(): void {
     this.#lists.request();
-    this.#beat ??= this.#options.clock.after(beat, () => this.#onBeat());
+    this.#lost.follow(beat, () => {
+      this.#distrust();
+      this.#own.request();
+    });
   }
 
   /** Nothing of them runs afterwards; what was asked and not answered is asked again by the next ones. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    for (const timer of [this.#retry, this.#beat]) timer?.cancel();
+    this.#retry?.cancel();
+    this.#lost.stop();
     this.#turns.close();
     const work = [this.#lists, this.#names, this.#own, this.#harvest, this.#exits].map((each) => each.stop());
     await Promise.all([...work, this.#asking.close()]);
@@ -158,12 +157,8 @@ export class PromptPasses {
 
   get exits(): readonly ExitHealth[] {
     const { controlled, store } = this.#options;
-    if (controlled) return this.#watch.health;
-    const useless = uselessExits(this.#watch.health, store.state);
-    return this.#watch.health.map((exit) => {
-      const fails = useless.get(exit.name);
-      return fails === undefined ? exit : { ...exit, works: false, reason: uselessText(fails), since: null };
-    });
+    const { health } = this.#watch;
+    return controlled ? health : judgedByServices(health, store.state);
   }
 
   /** Flips of what the listener has just learned, with what their reaction times are counted from. */
@@ -195,26 +190,18 @@ export class PromptPasses {
     if (this.#options.exits.length > 0) this.#exits.request();
   }
 
-  /** New names at once; of all others never more than an even share at a time. Those that need no check, in any case. */
   async #takeNames(signal: AbortSignal): Promise<void> {
     const { store, settings, resolver } = this.#options;
-    const { hostAddrs } = settings.timers;
-    const { state } = store;
     const working = this.#turns.open;
-    const view = part(state, ({ record }) => working || !needsProbe(record.check));
-    const select = { now: this.#wall(), forced: false, rewound: true, interval: hostAddrs, limit: state.size };
-    const known = dueHosts(view, select).filter(({ record }) => record.checked !== 0);
-    const fresh = dueHosts(view, select).filter(({ record }) => record.checked === 0);
-    const share = 1 + Math.ceil((1.5 * state.size * nameGap) / Math.max(nameGap, hostAddrs * 1000));
-    const due = [...fresh.slice(0, mostFresh), ...known.slice(0, share)];
-    if (fresh.length > mostFresh) this.#names.request();
+    const { due, more } = nameTurn(store.state, this.#wall(), settings.timers.hostAddrs, working);
+    if (more) this.#names.request();
     const resolved = await resolveHosts(resolver, due, settings, signal);
     signal.throwIfAborted();
     const probed = new Set(due.filter(({ record }) => needsProbe(record.check)).map(({ record }) => record.name));
     // Names that nobody could tell may be the fault of our own side.
     const ill = resolved.some(({ host, answered }) => !answered && probed.has(host));
-    if (ill) await this.#spaced(signal);
-    const trusted = !ill || (await this.#look(signal)).ok;
+    if (ill) await this.#weighing.spaced(signal);
+    const trusted = !ill || (await this.#weighing.look(signal)).ok;
     const taken = trusted ? resolved : resolved.filter(({ host }) => !probed.has(host));
     if (taken.length > 0) await this.#commit({ resolved: taken }, signal);
     if (!trusted) this.#distrust();
@@ -223,7 +210,7 @@ export class PromptPasses {
   }
 
   async #takeOwnSide(signal: AbortSignal): Promise<void> {
-    const own = await this.#look(signal);
+    const own = await this.#weighing.look(signal);
     if (own.ok) {
       const paused = !this.#turns.open;
       // The time until now says nothing.
@@ -235,28 +222,13 @@ export class PromptPasses {
   }
 
   async #takeResults(signal: AbortSignal): Promise<void> {
-    let results = this.#asking.finished();
-    let counted = results;
-    if (results.some((result) => this.#isDoubtful(result))) {
-      await this.#spaced(signal);
-      results = this.#asking.finished();
-      const failed = results.flatMap(({ exits }) => [...(exits ?? [])].filter(isFailure).map(([name]) => name));
-      const names = [...new Set(failed)];
-      const [own, ...ways] = await Promise.all([
-        this.#look(signal),
-        ...names.map((name) => this.#lookThrough(name, signal)),
-      ]);
-      if (!own.ok) {
-        this.#distrust();
-        this.#settle();
-        return;
-      }
-      const broken = new Set(names.filter((_, index) => ways[index]?.ok === false));
-      // What was dropped meanwhile is none of ours any more.
-      const left = new Set(this.#asking.finished());
-      results = results.filter((result) => left.has(result));
-      counted = results.map((result) => without(result, broken));
+    const weighed = await this.#weighing.weigh(() => this.#asking.finished(), signal);
+    if (weighed === undefined) {
+      this.#distrust();
+      this.#settle();
+      return;
     }
+    const { results, counted } = weighed;
     if (results.length > 0) {
       await this.#commit({ results: counted }, signal);
       this.#asking.done(results);
@@ -266,32 +238,11 @@ export class PromptPasses {
   }
 
   async #lookAll(signal: AbortSignal): Promise<void> {
-    const looks = await Promise.all(this.#options.exits.map(({ name }) => this.#lookThrough(name, signal)));
-    if (looks.some(({ ok }) => !ok) && !(await this.#look(signal)).ok) this.#distrust();
+    const looks = await Promise.all(this.#options.exits.map(({ name }) => this.#weighing.lookThrough(name, signal)));
+    if (looks.some(({ ok }) => !ok) && !(await this.#weighing.look(signal)).ok) this.#distrust();
     else if (this.#chosenWith !== this.#watch.standings) await this.#commit({}, signal);
     this.#options.listener.exits(this.exits);
     if (this.#watch.doubted) this.#exits.request();
-  }
-
-  async #lookThrough(name: string, signal: AbortSignal): Promise<OwnSide> {
-    const own = await this.#options.lookThrough(name, signal);
-    this.#watch.looked(name, own);
-    if (this.#watch.doubted) this.#exits.request();
-    return own;
-  }
-
-  async #look(signal: AbortSignal): Promise<OwnSide> {
-    const { look, store, listener, clock } = this.#options;
-    this.#lastLook = clock.monotonic();
-    const own = await look(signal, () => trialNames(store.state));
-    listener.ownSide(own);
-    return own;
-  }
-
-  /** Results wait here: services of others are asked for each look. */
-  #spaced(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    return sleep(clock, Math.max(0, this.#lastLook + lookGap - clock.monotonic()), signal);
   }
 
   /** While the own side is broken nothing counts that is being checked, nor does the time. */
@@ -336,39 +287,9 @@ export class PromptPasses {
     for (const { name } of learned.changes.hosts) this.#turns.planHost(name);
   }
 
-  /** Not what is known of the address already. */
-  #isNews({ host, address, direct, exits }: PromptResult): boolean {
-    const record = this.#options.store.state.host(host)?.addresses.get(address);
-    if (record === undefined) return true;
-    const { state, exits: views } = this.#live.of(host, record, this.#now());
-    if (exits !== null) {
-      const known = ([name, { kind }]: [string, CheckResult]): boolean =>
-        kind === 'ok' && viewTri(views[name]) === true && !isDoubted(views[name]);
-      return state.now.suspicion !== null || ![...exits].every(known);
-    }
-    return direct?.kind === 'ok' ? !isWell(state) : !failureExpected(state);
-  }
-
-  /** A failure that could change something, and may be the fault of our own side or of the exit. */
-  #isDoubtful({ host, address, direct, exits }: PromptResult): boolean {
-    const record = this.#options.store.state.host(host)?.addresses.get(address);
-    if (record === undefined) return false;
-    const { state, exits: views } = this.#live.of(host, record, this.#now());
-    if (direct?.kind === 'fail' && !failureExpected(state)) return true;
-    return [...(exits ?? [])].some((each) => isFailure(each) && viewTri(views[each[0]]) !== false);
-  }
-
   #settle(): void {
     if (this.#first && this.#namesAsked && this.#turns.open && this.#turns.count()[1] === 0) this.#first = false;
     this.#options.listener.passed();
-  }
-
-  #onBeat(): void {
-    if (this.#stopped) return;
-    this.#beat = this.#options.clock.after(beat, () => this.#onBeat());
-    if (!this.#lost.beat()) return;
-    this.#distrust();
-    this.#own.request();
   }
 
   /** Seconds of the monotonic clock. */
@@ -380,18 +301,4 @@ export class PromptPasses {
   #wall(): number {
     return Math.round(this.#options.clock.now()) / 1000;
   }
-}
-
-function uselessText(services: number): string {
-  return `all that is checked through it fails, which works through another exit (${services} service(s))`;
-}
-
-function isFailure([, { kind }]: readonly [string, CheckResult]): boolean {
-  return kind === 'fail';
-}
-
-/** What came through these exits says nothing. */
-function without(result: PromptResult, broken: ReadonlySet<string>): PromptResult {
-  if (result.exits === null || broken.size === 0) return result;
-  return { ...result, exits: new Map([...result.exits].filter(([name]) => !broken.has(name))) };
 }

@@ -39,24 +39,25 @@ export function planOf({ state, exits }: Live, around: Surroundings, settings: P
     const spread = Math.min(settings.most / 2, around.newcomers / 4);
     return { direct: state.now.from + state.place * spread, exits: null, pressing: true, interval };
   }
-  const way = verdict === 'blocked' ? exitPlan(state.place, exits, around, interval, settings) : null;
+  const way = verdict === 'blocked' ? exitPlan(state.place, exits, around, settings) : null;
   if (way === null) return { direct: due.direct, exits: null, pressing: due.pressing, interval };
-  const { pressing, ...asked } = way;
-  return { direct: due.direct, exits: asked, pressing: due.pressing || pressing, interval: interval / 2 };
+  const { pressing, interval: through, ...asked } = way;
+  const both = 1 / (1 / interval + 1 / through);
+  return { direct: due.direct, exits: asked, pressing: due.pressing || pressing, interval: both };
 }
 
 /**
- * A blocked address is asked through its exit as often as directly, or half as often where others of the service are asked too;
- * where that fails, through all of them, and soon.
+ * A blocked address is asked through its exit as often as one that works is asked directly, or half as often where others of the
+ * service are asked too; where that fails, through all of them, and soon.
  */
 function exitPlan(
   place: number,
   views: Live['exits'],
   { exits, current, blocked, exitsAsked }: Surroundings,
-  interval: number,
   { again, slowly, most }: PromptSettings,
 ) {
   if (exits.length === 0) return null;
+  const interval = most * Math.min(2, blocked);
   const view = current === undefined ? undefined : views[current];
   const last = (of: readonly (ExitView | undefined)[]): number =>
     of.reduce((latest, each) => Math.max(latest, each?.at ?? exitsAsked), exitsAsked);
@@ -66,8 +67,8 @@ function exitPlan(
     // Less and less, as of what is down everywhere.
     const since = all.reduce((sum, each) => Math.max(sum, each?.since ?? 0), 0);
     const gap = Math.min(most, Math.max(slowly * (1 + place / 4), (latest - since) / 60));
-    return { at: latest + gap, names: exits, pressing: true };
+    return { at: latest + gap, names: exits, pressing: true, interval };
   }
-  if (isDoubted(view)) return { at: last([view]) + again * (1 + place / 4), names: exits, pressing: true };
-  return { at: last([view]) + interval * Math.min(2, blocked), names: [current], pressing: false };
+  if (isDoubted(view)) return { at: last([view]) + again * (1 + place / 4), names: exits, pressing: true, interval };
+  return { at: last([view]) + interval, names: [current], pressing: false, interval };
 }

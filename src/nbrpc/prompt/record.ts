@@ -1,5 +1,7 @@
 /** What is kept of an address under the prompt schedule, beside its verdict: its state machine, and what each exit says of it. */
-import type { ExitViews } from '../exit-choice.ts';
+import type { ExitView, ExitViews } from '../exit-choice.ts';
+import { decodeCause } from '../reason.ts';
+import { withCause } from '../reason-record.ts';
 import { promptState, type SavedPromptState } from './address.ts';
 
 export interface PromptRecord {
@@ -23,7 +25,13 @@ export function promptRecordOf(text: string): PromptRecord | undefined {
   const { place, now, exits } = found as SavedPromptState & { readonly exits: ExitViews };
   if (!Object.values(exits).every((view) => isShaped(view, sampleView) && Array.isArray(view.results)))
     return undefined;
-  return { state: { place, now }, exits };
+  const known = Object.entries(exits).map(([name, view]) => [name, withKnownCause(view)] as const);
+  return { state: { place, now }, exits: Object.fromEntries(known) };
+}
+
+/** Of a cause that this version does not know, the reason is left. */
+function withKnownCause(view: ExitView): ExitView {
+  return view.cause === undefined ? view : withCause(view, decodeCause(JSON.stringify(view.cause)));
 }
 
 const sampleView = { results: {}, at: 0, since: 0, reason: '' };

@@ -1,7 +1,7 @@
 /** Timers and thresholds of the prompt schedule. Seconds. */
 
 export interface PromptSettings {
-  /** An address that has not changed lately is asked this often: the longest interval. */
+  /** An address that works, and has not changed lately, is asked this often: the longest interval. */
   readonly most: number;
   /** One that changes often: the shortest interval. */
   readonly least: number;
@@ -21,7 +21,9 @@ export interface PromptSettings {
   readonly rounds: number;
   /** Whether there is another route to ask; without one a failure over the direct route confirms by itself. */
   readonly exit: boolean;
-  /** A blocked address that answers again is asked this often until it is released. */
+  /** A blocked address is asked at least this often: until it answers again, nobody knows that its block is over. */
+  readonly blocked: number;
+  /** Once it does, this often, and when its time is over, until it is released. */
   readonly recovering: number;
   /** It is released when it has answered for this long. */
   readonly releaseAfter: number;
@@ -31,6 +33,13 @@ export interface PromptSettings {
   readonly releaseDoubts: number;
 }
 
+/**
+ * By these a block is let go within an hour of its end, even if chance spoils the first three checks after it: the fourth one
+ * comes after 4 × `blocked` and 4 time-outs of 30 s at the most, 26 minutes; then it takes `releaseAfter`, and `least` more if
+ * the address was asked just before that: 58.3 minutes. What fails in between is asked again at once and delays nothing but the
+ * last check, by 43 s. Left to chance are four failures in a row at the end of a block (where one check in a hundred fails: once
+ * in 100 million) and more than `releaseDoubts` while it recovers (once in half a million): nobody could tell these from a block.
+ */
 export const promptDefaults: PromptSettings = {
   most: 540,
   least: 135,
@@ -42,6 +51,7 @@ export const promptDefaults: PromptSettings = {
   confirmations: 3,
   rounds: 4,
   exit: true,
+  blocked: 360,
   recovering: 300,
   releaseAfter: 1800,
   releaseChecks: 5,

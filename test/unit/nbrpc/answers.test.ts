@@ -1,21 +1,9 @@
 /** What a running nbrpc answers to questions, on fakes. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { RunningModule } from '../../../src/core/module.ts';
-import { type NbrpcConfig, parseNbrpc } from '../../../src/nbrpc/config.ts';
+import type { NbrpcConfig } from '../../../src/nbrpc/config.ts';
 import type { HostExplanation } from '../../../src/nbrpc/explain.ts';
-import { nbrpcModule } from '../../../src/nbrpc/index.ts';
-import type { AddressSets } from '../../../src/system/ports.ts';
-import { FakeClock } from '../../fakes/fake-clock.ts';
-import { FakeCommands } from '../../fakes/fake-commands.ts';
-import { silentDns } from '../../fakes/fake-dns-transport.ts';
-import { FakeFiles } from '../../fakes/fake-files.ts';
-import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
-import { FakeOutputFiles } from '../../fakes/fake-output-files.ts';
-import { FakeResolver } from '../../fakes/fake-resolver.ts';
-import { FakeUplink } from '../../fakes/fake-uplink.ts';
-import { MemoryLog } from '../../fakes/memory-log.ts';
-import { MemoryStore } from '../../fakes/memory-store.ts';
+import { FakeNbrpcHost } from '../../fakes/fake-nbrpc-host.ts';
 
 const minute = 60_000;
 const exits = {
@@ -26,38 +14,14 @@ const exits = {
   ],
 };
 
-async function running(more: Record<string, unknown>) {
-  const clock = new FakeClock();
-  const probe = new FakeHttpProbe();
-  const resolver = new FakeResolver();
-  const files = new FakeFiles();
-  files.put('/a.list', '# a comment\na.example>pick\n');
+async function running(table: Record<string, unknown>) {
+  const host = new FakeNbrpcHost('# a comment\na.example>pick\n', {
+    control: { services: ['control.example:https=200'] },
+  });
+  const { clock, probe, resolver } = host;
   resolver.answer('control.example', '9.9.9.1');
   resolver.answer('a.example', '9.9.9.9');
-  const sets: AddressSets = {
-    hold: () => Promise.resolve(),
-    setOnStop: () => {},
-    status: () => ({ connected: true, table: 'owner', lastError: undefined, refills: 0 }),
-    close: () => Promise.resolve(),
-  };
-  const control = { services: ['control.example:https=200'] };
-  const parsed = parseNbrpc({ check_lists: ['/a.list'], state: '/s.db', control, ...more });
-  assert.ok(parsed.ok, JSON.stringify(parsed));
-  const host = {
-    clock,
-    log: new MemoryLog(),
-    files,
-    store: new MemoryStore(),
-    uplink: new FakeUplink(),
-    output: new FakeOutputFiles(),
-    commands: new FakeCommands(),
-    openResolver: () => resolver,
-    openProbe: () => probe,
-    openSets: () => sets,
-    openDns: () => silentDns,
-    id: () => 1,
-  };
-  const module: RunningModule<NbrpcConfig> = await nbrpcModule.start(parsed.config, host, new AbortController().signal);
+  const module = await host.start(table);
   const ask = async (name: string, argument: string): Promise<string> => {
     const answer = await module.command?.(name, argument);
     assert.ok(answer !== undefined);
@@ -65,7 +29,7 @@ async function running(more: Record<string, unknown>) {
   };
   const explain = async (): Promise<HostExplanation> =>
     JSON.parse(await ask('explain', 'a.example')) as HostExplanation;
-  return { clock, probe, module, ask, explain, config: parsed.config };
+  return { clock, probe, module, ask, explain, config: host.configOf(table) };
 }
 
 describe('a running nbrpc', () => {

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
 import fc from 'fast-check';
 import { sleep } from '../../../src/core/clock.ts';
-import { a, Bench, b, configOf, hostOf, minute, two } from './prompt-bench.ts';
+import { hostOf } from '../../fakes/fake-nbrpc-host.ts';
+import { a, Bench, b, minute, two } from './prompt-bench.ts';
 
 const dropping = { ...two, when_no_exit: 'drop' };
 
@@ -13,7 +14,7 @@ async function around(table: Record<string, unknown>) {
   bench.resolver.answer('a.example', '9.9.9.9');
   bench.probe.blocked('a.example');
   const running = await bench.start(table);
-  await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.9', 15);
+  await bench.until(() => bench.held === 'blocked4-wg0:9.9.9.9', 15);
   return { bench, running };
 }
 
@@ -21,17 +22,17 @@ describe('while a service goes around', () => {
   it('what is dropped stays so over a restart and a reload, until an exit has answered', async () => {
     const { bench, running } = await around(dropping);
     for (const source of [a, b]) bench.exitWorks(source, false, 'a.example', 'control.example');
-    await bench.until(() => bench.sets === 'drop4:9.9.9.9', 5);
-    bench.changes.length = 0;
-    await running.reload(configOf(dropping));
+    await bench.until(() => bench.held === 'drop4:9.9.9.9', 5);
+    bench.forgetChanges();
+    await running.reload(bench.configOf(dropping));
     await bench.clock.advance(10 * minute);
-    assert.deepEqual([bench.sets, bench.changes], ['drop4:9.9.9.9', []], 'a reload');
+    assert.deepEqual([bench.held, bench.changes], ['drop4:9.9.9.9', []], 'a reload');
     await running.stop('restart');
     const next = await bench.start(dropping);
     await bench.clock.advance(10 * minute);
     assert.deepEqual([...new Set(bench.changes)], ['drop4:9.9.9.9'], 'a restart');
     for (const source of [a, b]) bench.exitWorks(source, true, 'a.example', 'control.example');
-    await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.9', 5);
+    await bench.until(() => bench.held === 'blocked4-wg0:9.9.9.9', 5);
     await next.stop('shutdown');
     assert.ok(!bench.changes.includes(''), bench.changes.join(' | '));
   });
@@ -39,11 +40,11 @@ describe('while a service goes around', () => {
   it('it goes on at once where an exit came back while netsteward was not there', async () => {
     const { bench, running } = await around(dropping);
     for (const source of [a, b]) bench.exitWorks(source, false, 'a.example', 'control.example');
-    await bench.until(() => bench.sets === 'drop4:9.9.9.9', 5);
+    await bench.until(() => bench.held === 'drop4:9.9.9.9', 5);
     await running.stop('restart');
     bench.exitWorks(b, true, 'a.example', 'control.example');
     const next = await bench.start(dropping);
-    const took = await bench.until(() => bench.sets === 'blocked4-wg1:9.9.9.9', 2);
+    const took = await bench.until(() => bench.held === 'blocked4-wg1:9.9.9.9', 2);
     assert.ok(took < 1, `${took} minutes`);
     await next.stop('shutdown');
   });
@@ -61,10 +62,10 @@ describe('while a service goes around', () => {
       { exit: [], now: 'blocked4:9.9.9.9' },
     ];
     for (const { exit, now } of reloads) {
-      bench.changes.length = 0;
-      await running.reload(configOf({ ...dropping, exit, when_no_exit: exit.length > 0 ? 'drop' : 'direct' }));
+      bench.forgetChanges();
+      await running.reload(bench.configOf({ ...dropping, exit, when_no_exit: exit.length > 0 ? 'drop' : 'direct' }));
       await bench.clock.advance(10 * minute);
-      assert.equal(bench.sets, now);
+      assert.equal(bench.held, now);
       assert.deepEqual(
         bench.changes.filter((sets) => !/^blocked4[^ ]*:9\.9\.9\.9$/.test(sets)),
         [],
@@ -78,13 +79,13 @@ describe('while a service goes around', () => {
     bench.probe.delay = () => sleep(bench.clock, 5000);
     bench.files.put('/a.list', 'b.example');
     bench.resolver.answer('b.example', '9.9.9.10');
-    await bench.until(() => bench.sets === '', 5);
+    await bench.until(() => bench.held === '', 5);
     bench.files.put('/a.list', 'b.example a.example');
     bench.probe.works('a.example');
     await bench.clock.advance(20 * minute);
-    assert.deepEqual([bench.sets, hostOf(running, 'a.example')?.state], ['', 'ok']);
+    assert.deepEqual([bench.held, hostOf(running, 'a.example')?.state], ['', 'ok']);
     bench.probe.blocked('a.example');
-    await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.9', 15);
+    await bench.until(() => bench.held === 'blocked4-wg0:9.9.9.9', 15);
     await running.stop('shutdown');
   });
 
@@ -93,23 +94,23 @@ describe('while a service goes around', () => {
     bench.resolver.answer('a.example', '9.9.9.10');
     bench.resolver.answer('b.example', '9.9.9.9');
     bench.files.put('/a.list', 'a.example b.example');
-    await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.10,9.9.9.9', 15);
+    await bench.until(() => bench.held === 'blocked4-wg0:9.9.9.10,9.9.9.9', 15);
     // Forgotten of the one after an hour, it is of the other alone.
-    await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.10', 90);
+    await bench.until(() => bench.held === 'blocked4-wg0:9.9.9.10', 90);
     assert.equal(hostOf(running, 'b.example')?.state, 'ok');
     await running.stop('shutdown');
   });
 
   it('a clock that is set back or forward by days changes no route', async () => {
     const { bench, running } = await around(two);
-    bench.changes.length = 0;
+    bench.forgetChanges();
     for (const days of [3, -20, 400]) {
       bench.clock.jump(days * 24 * 60 * minute);
       await bench.clock.advance(30 * minute);
-      assert.deepEqual([bench.sets, bench.changes.includes('')], ['blocked4-wg0:9.9.9.9', false], `${days} days`);
+      assert.deepEqual([bench.held, bench.changes.includes('')], ['blocked4-wg0:9.9.9.9', false], `${days} days`);
     }
     bench.probe.works('a.example');
-    await bench.until(() => bench.sets === '', 60);
+    await bench.until(() => bench.held === '', 60);
     await running.stop('shutdown');
   });
 });
@@ -124,7 +125,7 @@ async function story(steps: readonly { readonly event: Event; readonly minutes: 
   bench.resolver.answer('b.example', '9.9.9.10');
   const list = ['b.example a.example', 'a.example>pick\nb.example', 'a.example=200/301 b.example'];
   bench.files.put('/a.list', list[0] ?? '');
-  bench.changes.length = 0;
+  bench.forgetChanges();
   const dead = new Set<string>();
   const toggle = (source: string): void => {
     const works = dead.delete(source);
@@ -135,10 +136,10 @@ async function story(steps: readonly { readonly event: Event; readonly minutes: 
     if (event === 'first') toggle(a);
     if (event === 'second') toggle(b);
     if (event === 'uplink') for (const at of ['b.example', 'control.example']) bench.probe.blocked(at);
-    if (event === 'reload') await running.reload(configOf(dropping));
+    if (event === 'reload') await running.reload(bench.configOf(dropping));
     if (event === 'reorder') {
       const exit = index % 2 === 0 ? [two.exit[1], { ...two.exit[0], mark: 0x30000 }] : two.exit;
-      await running.reload(configOf({ ...dropping, exit }));
+      await running.reload(bench.configOf({ ...dropping, exit }));
     }
     if (event === 'restart') {
       await running.stop('restart');
@@ -153,7 +154,7 @@ async function story(steps: readonly { readonly event: Event; readonly minutes: 
   }
   for (const source of dead) toggle(source);
   await bench.clock.advance(20 * minute);
-  assert.match(bench.sets, /^blocked4-wg[01]:9\.9\.9\.9$/, 'all is as it should be in the end');
+  assert.match(bench.held, /^blocked4-wg[01]:9\.9\.9\.9$/, 'all is as it should be in the end');
   assert.deepEqual(
     bench.changes.filter((sets) => !/^(blocked4-wg[01]|drop4):9\.9\.9\.9$/.test(sets)),
     [],
@@ -209,7 +210,7 @@ async function unblocked(steps: readonly { readonly event: Trouble; readonly min
     show();
   }
   await bench.clock.advance(5 * minute);
-  assert.deepEqual([bench.sets, bench.changes.filter((sets) => sets !== ''), bench.flips()], ['', [], []]);
+  assert.deepEqual([bench.held, bench.changes.filter((sets) => sets !== ''), bench.flips()], ['', [], []]);
   await running.stop('shutdown');
 }
 
@@ -225,11 +226,11 @@ describe('the resolvers of this machine', () => {
     bench.files.put('/etc/resolv.conf', '# nameserver 9.9.9.11\nnameserver 127.0.0.53\noptions edns0\n');
     bench.files.put('/run/systemd/resolve/resolv.conf', 'nameserver 9.9.9.9\n');
     const running = await bench.start();
-    await bench.until(() => bench.sets === 'blocked4:9.9.9.10,9.9.9.11', 5);
+    await bench.until(() => bench.held === 'blocked4:9.9.9.10,9.9.9.11', 5);
     bench.files.put('/run/systemd/resolve/resolv.conf', 'nameserver 9.9.9.10 \nnameserver fe80::1%eth0\n');
-    await bench.until(() => bench.sets === 'blocked4:9.9.9.11,9.9.9.9', 5);
-    await running.reload(configOf({ resolver: { servers: ['9.9.9.11'] } }));
-    assert.equal(bench.sets, 'blocked4:9.9.9.10,9.9.9.9', 'others are asked');
+    await bench.until(() => bench.held === 'blocked4:9.9.9.11,9.9.9.9', 5);
+    await running.reload(bench.configOf({ resolver: { servers: ['9.9.9.11'] } }));
+    assert.equal(bench.held, 'blocked4:9.9.9.10,9.9.9.9', 'others are asked');
     await running.stop('shutdown');
   });
 });
@@ -241,17 +242,17 @@ describe('exits that fail one after another', () => {
     bench.resolver.answer('b.example', '9.9.9.10');
     bench.probe.blocked('a.example');
     const running = await bench.start(dropping);
-    await bench.until(() => bench.sets === 'blocked4-wg0:9.9.9.9', 15);
+    await bench.until(() => bench.held === 'blocked4-wg0:9.9.9.9', 15);
     const all = ['a.example', 'b.example', 'control.example'];
     bench.exitWorks(a, false, ...all);
-    await bench.until(() => bench.sets === 'blocked4-wg1:9.9.9.9', 5);
+    await bench.until(() => bench.held === 'blocked4-wg1:9.9.9.9', 5);
     bench.exitWorks(b, false, ...all);
-    await bench.until(() => bench.sets === 'drop4:9.9.9.9', 5);
+    await bench.until(() => bench.held === 'drop4:9.9.9.9', 5);
     bench.exitWorks(b, true, ...all);
-    await bench.until(() => bench.sets === 'blocked4-wg1:9.9.9.9', 5);
+    await bench.until(() => bench.held === 'blocked4-wg1:9.9.9.9', 5);
     bench.exitWorks(a, true, ...all);
     await bench.clock.advance(10 * minute);
-    assert.equal(bench.sets, 'blocked4-wg1:9.9.9.9', 'sticky');
+    assert.equal(bench.held, 'blocked4-wg1:9.9.9.9', 'sticky');
     assert.ok(bench.changes.every((sets) => !sets.includes('9.9.9.10')));
     assert.deepEqual(running.health().warnings, []);
     await running.stop('shutdown');
@@ -259,11 +260,11 @@ describe('exits that fail one after another', () => {
 
   it('through which the control services alone fail take nothing from a service that works through them', async () => {
     const { bench, running } = await around({ exit: [two.exit[0]] });
-    bench.changes.length = 0;
+    bench.forgetChanges();
     bench.exitWorks(a, false, 'control.example');
     await bench.clock.advance(20 * minute);
     // The exit counts as dead then, and says so; what is dropped by it would be dropped by mistake.
-    assert.deepEqual([bench.sets, bench.warnings().includes('+exit-down wg0')], ['', true]);
+    assert.deepEqual([bench.held, bench.warnings().includes('+exit-down wg0')], ['', true]);
     await running.stop('shutdown');
   });
 });

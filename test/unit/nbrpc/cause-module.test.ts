@@ -2,60 +2,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RunningModule } from '../../../src/core/module.ts';
-import { type NbrpcConfig, parseNbrpc } from '../../../src/nbrpc/config.ts';
-import { nbrpcModule } from '../../../src/nbrpc/index.ts';
-import type { RunningDetail } from '../../../src/nbrpc/running.ts';
-import { FakeAddressSets } from '../../fakes/fake-address-sets.ts';
-import { FakeClock } from '../../fakes/fake-clock.ts';
-import { FakeCommands } from '../../fakes/fake-commands.ts';
+import type { NbrpcConfig } from '../../../src/nbrpc/config.ts';
 import { answerTo, FakeDnsTransport } from '../../fakes/fake-dns-transport.ts';
-import { FakeFiles } from '../../fakes/fake-files.ts';
-import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
-import { FakeOutputFiles } from '../../fakes/fake-output-files.ts';
-import { FakeResolver } from '../../fakes/fake-resolver.ts';
-import { FakeUplink } from '../../fakes/fake-uplink.ts';
-import { MemoryLog } from '../../fakes/memory-log.ts';
-import { MemoryStore } from '../../fakes/memory-store.ts';
+import { detailOf, FakeNbrpcHost, hostOf } from '../../fakes/fake-nbrpc-host.ts';
 
 const minute = 60_000;
 const silent = { kind: 'failure', stage: 'tls', reason: 'timeout', detail: '', facts: { wire: 0 } } as const;
 const sentence = 'TLS: no answer to the ClientHello; the same address answers to another name, so it is the name (SNI)';
 
-class Bench {
-  readonly clock = new FakeClock();
-  readonly log = new MemoryLog();
-  readonly files = new FakeFiles();
-  readonly store = new MemoryStore();
-  readonly resolver = new FakeResolver();
-  readonly probe = new FakeHttpProbe();
-  readonly dns = new FakeDnsTransport();
+class Bench extends FakeNbrpcHost {
+  override readonly dns = new FakeDnsTransport();
 
   constructor(list: string) {
-    this.files.put('/a.list', list);
+    super(list, { control: { services: ['control.example:https=200'] }, schedule: 'prompt' });
     this.resolver.answer('control.example', '9.9.9.1');
     this.resolver.answer('a.example', '9.9.9.9');
-  }
-
-  start(table: Record<string, unknown> = {}): Promise<RunningModule<NbrpcConfig>> {
-    const control = { services: ['control.example:https=200'] };
-    const parsed = parseNbrpc({ check_lists: ['/a.list'], state: '/s.db', control, schedule: 'prompt', ...table });
-    assert.ok(parsed.ok, JSON.stringify(parsed));
-    const { clock, log, files, store, resolver, probe, dns } = this;
-    const host = {
-      clock,
-      log,
-      files,
-      store,
-      uplink: new FakeUplink(),
-      output: new FakeOutputFiles(),
-      commands: new FakeCommands(),
-      openResolver: () => resolver,
-      openProbe: () => probe,
-      openDns: () => dns,
-      id: () => 1,
-      openSets: () => new FakeAddressSets(),
-    };
-    return nbrpcModule.start(parsed.config, host, new AbortController().signal);
   }
 
   /** Each cause that the service is shown with, in turn, until `last` is; within so many minutes. */
@@ -70,10 +31,6 @@ class Bench {
     return assert.fail(`not within ${most} minutes: ${seen.join(', ')}`);
   }
 }
-
-const detailOf = (running: RunningModule<NbrpcConfig>): RunningDetail => running.health().detail as RunningDetail;
-const hostOf = (running: RunningModule<NbrpcConfig>, name: string) =>
-  detailOf(running).hosts.find((host) => host.name === name);
 
 for (const schedule of ['prompt', 'original'] as const) {
   describe(`how a service is blocked, with schedule = "${schedule}"`, () => {

@@ -1,61 +1,30 @@
 /** The nbrpc module with `in_use`, on fakes: what is used comes first, and hurries no others. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { RunningModule } from '../../../src/core/module.ts';
-import { type NbrpcConfig, parseNbrpc } from '../../../src/nbrpc/config.ts';
-import { nbrpcModule } from '../../../src/nbrpc/index.ts';
-import type { RunningDetail } from '../../../src/nbrpc/running.ts';
 import { FakeAddressSets } from '../../fakes/fake-address-sets.ts';
-import { FakeClock } from '../../fakes/fake-clock.ts';
-import { FakeCommands } from '../../fakes/fake-commands.ts';
-import { silentDns } from '../../fakes/fake-dns-transport.ts';
-import { FakeFiles } from '../../fakes/fake-files.ts';
-import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
-import { FakeOutputFiles } from '../../fakes/fake-output-files.ts';
-import { FakeResolver } from '../../fakes/fake-resolver.ts';
-import { FakeUplink } from '../../fakes/fake-uplink.ts';
-import { MemoryLog } from '../../fakes/memory-log.ts';
-import { MemoryStore } from '../../fakes/memory-store.ts';
+import { detailOf, FakeNbrpcHost } from '../../fakes/fake-nbrpc-host.ts';
 
 const minute = 60_000;
 const [used, idle] = ['9.9.9.9', '9.9.9.10'];
 
 /** `more`: services beside the two, each with an address of its own. */
 async function bench(table: Record<string, unknown>, more: readonly string[] = []) {
-  const [clock, files, resolver, probe] = [new FakeClock(), new FakeFiles(), new FakeResolver(), new FakeHttpProbe()];
-  const sets = new FakeAddressSets();
-  files.put('/a.list', ['a.example', 'b.example', ...more.map((_, index) => `more${index}.example`)].join(' '));
+  const list = ['a.example', 'b.example', ...more.map((_, index) => `more${index}.example`)].join(' ');
+  const host = new FakeNbrpcHost(list, { control: { services: ['control.example:https=200'] } });
+  const { clock, resolver, probe } = host;
   more.forEach((address, index) => {
     resolver.answer(`more${index}.example`, address);
   });
   resolver.answer('control.example', '9.9.9.1');
   resolver.answer('a.example', used);
   resolver.answer('b.example', idle);
-  const configOf = (more: Record<string, unknown>): NbrpcConfig => {
-    const control = { services: ['control.example:https=200'] };
-    const parsed = parseNbrpc({ check_lists: ['/a.list'], state: '/s.db', control, ...more });
-    assert.ok(parsed.ok, JSON.stringify(parsed));
-    return parsed.config;
+  const sets = new FakeAddressSets();
+  // A reload of the sink closes one and opens another.
+  host.openSets = () => {
+    sets.closed = undefined;
+    return sets;
   };
-  const host = {
-    clock,
-    log: new MemoryLog(),
-    files,
-    store: new MemoryStore(),
-    uplink: new FakeUplink(),
-    output: new FakeOutputFiles(),
-    commands: new FakeCommands(),
-    openResolver: () => resolver,
-    openProbe: () => probe,
-    openDns: () => silentDns,
-    id: () => 1,
-    // A reload of the sink closes one and opens another.
-    openSets: () => {
-      sets.closed = undefined;
-      return sets;
-    },
-  };
-  const running = await nbrpcModule.start(configOf(table), host, new AbortController().signal);
+  const running = await host.start(table);
   await clock.advance(20 * minute);
   /** Checks of each address in an hour. */
   const anHour = async (): Promise<readonly [used: number, idle: number]> => {
@@ -65,10 +34,8 @@ async function bench(table: Record<string, unknown>, more: readonly string[] = [
     const count = (address: string): number => asked.filter((request) => request.address === address).length;
     return [count(used), count(idle)];
   };
-  return { clock, probe, sets, running, anHour, configOf };
+  return { host, clock, probe, sets, running, anHour };
 }
-
-const detailOf = (running: RunningModule<NbrpcConfig>): RunningDetail => running.health().detail as RunningDetail;
 
 describe('services in use', () => {
   it('are asked at least every two minutes, others as seldom as before', async () => {
@@ -127,15 +94,15 @@ describe('services in use', () => {
   });
 
   it('are looked for from the reload on that asks for it, and no more after one that does not', async () => {
-    const { sets, running, clock, anHour, configOf } = await bench({});
+    const { sets, running, clock, anHour, host } = await bench({});
     sets.packets.set(used, 0);
     assert.equal(detailOf(running).inUse, undefined);
     assert.ok((await anHour())[0] <= 8);
-    await running.reload(configOf({ in_use: true }));
+    await running.reload(host.configOf({ in_use: true }));
     await clock.advance(minute);
     assert.equal(detailOf(running).inUse, 1);
     assert.ok((await anHour())[0] >= 30);
-    await running.reload(configOf({}));
+    await running.reload(host.configOf());
     await clock.advance(minute);
     assert.equal(detailOf(running).inUse, undefined);
     assert.ok((await anHour())[0] <= 8);

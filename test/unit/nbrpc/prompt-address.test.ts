@@ -12,7 +12,7 @@ import {
   triOfPrompt,
   verdictOf,
 } from '../../../src/nbrpc/prompt/address.ts';
-import { type PromptSettings, promptDefaults } from '../../../src/nbrpc/prompt/settings.ts';
+import { type PromptSettings, promptDefaults, promptInUse } from '../../../src/nbrpc/prompt/settings.ts';
 import type { Outcome } from '../../../src/nbrpc/prompt/suspicion.ts';
 import { rehearse } from './prompt-rehearsal.ts';
 
@@ -130,6 +130,46 @@ describe('in virtual time', () => {
       assert.ok(released !== undefined && released.at >= to + promptDefaults.releaseAfter, 'released too soon');
       assert.ok(released.at - to < hour, `released at ${released.at}`);
     }
+  });
+
+  it('a block is let go within an hour even if the first three checks after it fail by chance, and the last one', () => {
+    const timeout = (outcome: Outcome): number => (outcome === 'fail' ? 30 : 0.3);
+    const all: number[] = [];
+    for (const settings of [promptDefaults, promptInUse]) {
+      for (let place = 0; place < 1; place += 0.01) {
+        const to = 20 * hour + 7 * place * minute;
+        let [after, answered] = [0, 0];
+        const truth = (route: Route, at: number): Outcome => {
+          if (route === 'exit' || at < hour) return 'ok';
+          if (at < to) return 'fail';
+          after += 1;
+          if (after <= 3) return 'fail';
+          if (answered === 0) answered = at;
+          else if (at - answered >= settings.releaseAfter && at - answered < settings.releaseAfter + settings.again)
+            return 'fail';
+          return 'ok';
+        };
+        const { moves } = rehearse(settings, truth, 30 * hour, place, timeout);
+        assert.deepEqual(
+          moves.map((move) => move.verdict),
+          ['works', 'blocked', 'works'],
+        );
+        all.push((moves.at(-1)?.at ?? Number.NaN) - to);
+      }
+    }
+    assert.ok(Math.max(...all) < hour, `${Math.max(...all) / minute} minutes`);
+    assert.ok(Math.max(...all) > 50 * minute, 'no place made it wait: this shows nothing');
+  });
+
+  it('a blocked address is asked every six minutes, however often it changes, and once more when its half hour is over', () => {
+    const [from, to] = [hour, 20 * hour];
+    const { moves, asked } = rehearse(promptDefaults, blockedIn(from, to), 21 * hour, 0.3);
+    const [blocked, released] = [moves[1]?.at ?? Number.NaN, moves[2]?.at ?? Number.NaN];
+    const times = asked.filter(({ at, route }) => route === 'direct' && at >= blocked && at < to).map(({ at }) => at);
+    const gaps = times.slice(2).map((at, i) => at - (times[i + 1] ?? Number.NaN));
+    assert.deepEqual([...new Set(gaps.map(Math.round))], [promptDefaults.blocked]);
+    const first = asked.find(({ at, route }) => route === 'direct' && at >= to)?.at ?? Number.NaN;
+    assert.equal(released - first, promptDefaults.releaseAfter);
   });
 
   it('an outage of any length changes nothing, and is asked less and less', () => {

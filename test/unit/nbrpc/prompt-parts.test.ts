@@ -6,11 +6,12 @@ import { promptState, step, triOfPrompt, verdictOf } from '../../../src/nbrpc/pr
 import { ExitWatch } from '../../../src/nbrpc/prompt/exit-watch.ts';
 import { LiveStates } from '../../../src/nbrpc/prompt/live.ts';
 import { LostTime } from '../../../src/nbrpc/prompt/lost-time.ts';
+import { nameTurn } from '../../../src/nbrpc/prompt/names.ts';
 import { planOf } from '../../../src/nbrpc/prompt/plan.ts';
 import { promptRecordOf, promptRecordText } from '../../../src/nbrpc/prompt/record.ts';
 import { promptDefaults } from '../../../src/nbrpc/prompt/settings.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
-import { addressRecord } from './build-state.ts';
+import { addressRecord, entry, state } from './build-state.ts';
 
 const view = (...results: boolean[]): ExitView | undefined => {
   let made: ExitView | undefined;
@@ -151,6 +152,31 @@ describe('an exit', () => {
   });
 });
 
+describe('a turn of names', () => {
+  const now = 10_000;
+  const names = (count: number, checked: number, type = 'https') =>
+    Array.from({ length: count }, (_, i) =>
+      entry(`${type}-${checked}-${i}`, { checked, check: { type, path: '/', result: '' } }, ''),
+    );
+
+  it('has all new names, as many as one turn can take, and of the others an even share', () => {
+    const turn = nameTurn(state(...names(5, 0), ...names(1000, 1000)), now, 420, true);
+    const fresh = turn.due.filter(({ record }) => record.checked === 0);
+    assert.deepEqual([fresh.length, turn.more], [5, false]);
+    // Half as many again as are due in 15 of 420 seconds.
+    assert.equal(turn.due.length - fresh.length, 1 + Math.ceil((1.5 * 1005 * 15) / 420));
+    const many = nameTurn(state(...names(1000, 0)), now, 420, true);
+    assert.deepEqual([many.due.length, many.more], [256, true]);
+    assert.deepEqual(nameTurn(state(...names(9, now - 100)), now, 420, true), { due: [], more: false });
+  });
+
+  it('has only names that need no check while the own side does not work', () => {
+    const { due } = nameTurn(state(...names(3, 0), ...names(2, 0, 'dns')), now, 420, false);
+    assert.deepEqual(new Set(due.map(({ record }) => record.check.type)), new Set(['dns']));
+    assert.equal(due.length, 2);
+  });
+});
+
 describe('lost time', () => {
   it('is what a process did not run, or a machine slept, for longer than a few beats', async () => {
     const clock = new FakeClock();
@@ -165,5 +191,27 @@ describe('lost time', () => {
     clock.jump(-3_600_000);
     await clock.advance(10_000);
     assert.equal(lost.beat(), false, 'a wall clock that was set back says nothing');
+  });
+
+  it('is told once, as often as it is lost, until nobody follows it any more', async () => {
+    const clock = new FakeClock();
+    const lost = new LostTime(clock, 30_000);
+    let told = 0;
+    const tell = (): void => {
+      told += 1;
+    };
+    lost.follow(10_000, tell);
+    lost.follow(10_000, tell);
+    await clock.advance(60_000);
+    assert.equal(told, 0);
+    for (const times of [1, 2]) {
+      clock.jump(3_600_000);
+      await clock.advance(60_000);
+      assert.equal(told, times);
+    }
+    lost.stop();
+    clock.jump(3_600_000);
+    await clock.advance(60_000);
+    assert.equal(told, 2);
   });
 });

@@ -115,6 +115,8 @@ describe('over any history of an address', () => {
           before = state;
         }
       }),
+      // So many that the number of blocks is no matter of luck.
+      { numRuns: 300 },
     );
     assert.ok(blocks > 20, `only ${blocks} blocks: the histories show nothing`);
   });

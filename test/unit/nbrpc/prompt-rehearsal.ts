@@ -18,19 +18,21 @@ export interface Rehearsed {
   readonly asked: readonly { readonly at: number; readonly route: Route }[];
 }
 
-/** Answers come at once. Seconds. */
+/** Seconds. `took`: how long each check takes that brings this; no other one begins meanwhile. */
 export function rehearse(
   settings: PromptSettings,
   truth: (route: Route, at: number) => Outcome,
   until: number,
   place = 0.5,
+  took: (outcome: Outcome) => number = () => 0,
 ): Rehearsed {
   let state = promptState(place, 0);
   const moves: { at: number; verdict: Verdict }[] = [];
   const asked: { at: number; route: Route }[] = [];
+  let free = 0;
   for (;;) {
     const due = dueTimes(state, settings);
-    const at = Math.min(due.direct, due.exit ?? Number.POSITIVE_INFINITY);
+    const at = Math.max(free, Math.min(due.direct, due.exit ?? Number.POSITIVE_INFINITY));
     if (at > until) return { state, moves, asked };
     const routes: Route[] = [];
     if (due.direct <= at) routes.push('direct');
@@ -38,8 +40,11 @@ export function rehearse(
     for (const route of routes) {
       asked.push({ at, route });
       const before = verdictOf(state);
-      state = step(state, { kind: 'checked', route, outcome: truth(route, at), at }, settings);
-      if (verdictOf(state) !== before) moves.push({ at, verdict: verdictOf(state) });
+      const outcome = truth(route, at);
+      const known = at + took(outcome);
+      free = Math.max(free, known);
+      state = step(state, { kind: 'checked', route, outcome, at: known }, settings);
+      if (verdictOf(state) !== before) moves.push({ at: known, verdict: verdictOf(state) });
     }
   }
 }

@@ -253,7 +253,7 @@ describe('the state file', () => {
   });
 
   it('is consistent after kill -9 at any moment, and has every pass that was told to be saved', {
-    timeout: 60_000,
+    timeout: 240_000,
   }, async () => {
     const script = fileURLToPath(new URL('./store-writer.js', import.meta.url));
     const path = join(folder, 'killed.db');
