@@ -35,6 +35,10 @@ export function setAttribute(element: Element, name: string, value: string): voi
   if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
+export function setHidden(element: HTMLElement, hidden: boolean): void {
+  if (element.hidden !== hidden) element.hidden = hidden;
+}
+
 /** Moves as few children as it can until they are those, in that order. */
 export function arrange(parent: Element, wanted: readonly Element[]): void {
   let at: Element | null = parent.firstElementChild;

@@ -1,6 +1,6 @@
 /** The ways around: which works, how fast it is, and how much goes through it. */
 import type { ExitRow } from '../src/supervisor/page/shapes.ts';
-import { make, part, Rows, setAttribute, setText } from './dom.ts';
+import { make, part, Rows, setAttribute, setHidden, setText } from './dom.ts';
 import type { Model } from './model.ts';
 import { dateTime, milliseconds, some, span } from './words.ts';
 
@@ -34,8 +34,8 @@ export class ExitsView {
     const exits = nbrpc?.exits ?? [];
     const all = exits.reduce((sum, { addresses }) => sum + addresses, 0);
     // With one way around that has no name there is nothing to tell apart.
-    part('exits').hidden = exits.length === 0;
-    part('nav-exits').hidden = exits.length === 0;
+    setHidden(part('exits'), exits.length === 0);
+    setHidden(part('nav-exits'), exits.length === 0);
     this.#rows.show(exits.map((exit) => ({ ...exit, id: exit.name, share: all === 0 ? 0 : exit.addresses / all })));
   }
 }

@@ -63,6 +63,8 @@ export class Feed {
       this.#lostAt ??= Date.now();
       const text = why instanceof Refused ? why.message : 'netsteward does not answer';
       this.#hears.onLink({ state: 'lost', at: this.#lostAt, why: text });
+      // Such as that too many watch already: without a pointer nobody reads a title.
+      if (why instanceof Refused) this.#hears.onProblem({ error: text, remedy: '' });
       await this.#pause(this.#delay);
       this.#delay = Math.min(longestDelay, this.#delay * 2);
     }

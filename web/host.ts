@@ -77,7 +77,7 @@ export class HostView {
     setText(this.#why, why);
     setAttribute(this.#why, 'title', why);
     if (flash && before !== undefined && before !== state) this.#flash();
-    this.strip.describe();
+    this.strip.changed();
     this.refreshDetails(context.now);
   }
 

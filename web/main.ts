@@ -9,7 +9,7 @@ import type {
   Strips,
 } from '../src/supervisor/page/shapes.ts';
 import { TokenField } from './access.ts';
-import { make, part, setAttribute, setText } from './dom.ts';
+import { make, part, setAttribute, setHidden, setText } from './dom.ts';
 import { palette } from './draw.ts';
 import { ExitsView } from './exits.ts';
 import { Feed, type Link } from './feed.ts';
@@ -175,7 +175,7 @@ class Page {
 
   #showProblem(problem: PageProblem | undefined): void {
     setText(this.#problem, problem === undefined ? '' : `${problem.error} ${problem.remedy}`.trim());
-    this.#problem.hidden = problem === undefined;
+    setHidden(this.#problem, problem === undefined);
   }
 
   #showLink(link: Link): void {

@@ -33,9 +33,13 @@ export function shownState({ host, row }: Service, history: HistoryOfHosts | und
   return { state, word: stateWords[state], reason: last?.reason ?? '', exit: '' };
 }
 
+function stateShown({ host, row }: Service, history: HistoryOfHosts | undefined, now: number): StripState {
+  return row === undefined ? (history?.last(host, now)?.state ?? 'unknown') : stateOf(row);
+}
+
 const ranks: readonly StripState[] = ['dropped', 'down', 'failing', 'tunnelled', 'unknown', 'direct'];
 
-/** `trouble`: what is wrong comes first, and by name among equals. */
+/** `trouble`: what is wrong comes first, and by name among equals. What is in order already costs little. */
 export function placed(
   services: readonly Service[],
   order: Order,
@@ -45,7 +49,7 @@ export function placed(
   const key = (service: Service): number => {
     if (order === 'name') return 0;
     if (order === 'changed') return -(service.row?.since ?? history?.last(service.host, now)?.from ?? 0);
-    return ranks.indexOf(shownState(service, history, now).state);
+    return ranks.indexOf(stateShown(service, history, now));
   };
   return services
     .map((service) => ({ service, rank: key(service) }))

@@ -1,6 +1,6 @@
 /** The top of the page: how all of it is in one sentence, what is wrong with its remedy, each module in one line. */
 import type { ModuleRow, WarningRow } from '../src/supervisor/page/shapes.ts';
-import { make, part, Rows, setAttribute, setText } from './dom.ts';
+import { make, part, Rows, setAttribute, setHidden, setText } from './dom.ts';
 import type { Model } from './model.ts';
 import { ago, count, some } from './words.ts';
 
@@ -81,9 +81,9 @@ export class OverviewView {
     const title = titleText(model);
     if (document.title !== title) document.title = title;
     this.#warnings.show(model.warnings);
-    part('warnings').hidden = model.warnings.length === 0;
+    setHidden(part('warnings'), model.warnings.length === 0);
     this.#modules.show(model.modules);
-    part('modules').hidden = model.modules.length === 0;
+    setHidden(part('modules'), model.modules.length === 0);
     this.tick(model, now);
     // Spoken when it has changed, and not each second while many things move.
     if (this.#said === text || (this.#said !== '' && now - this.#saidAt < 10_000)) return;

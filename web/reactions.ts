@@ -1,6 +1,6 @@
 /** How fast netsteward was: what it took to change a route, by kind, and the last changes one by one. */
 import type { ReactionKind, Reactions } from '../src/supervisor/page/shapes.ts';
-import { make, part, setText } from './dom.ts';
+import { make, part, setHidden, setText } from './dom.ts';
 import type { Model } from './model.ts';
 import { clockTime, count, dateTime, dayMonth, seconds } from './words.ts';
 
@@ -43,7 +43,7 @@ export class ReactionsView {
 
   show({ nbrpc }: Model): void {
     const reactions = nbrpc?.reactions;
-    part('reactions').hidden = reactions === undefined;
+    setHidden(part('reactions'), reactions === undefined);
     if (reactions === undefined || sameAs(reactions, this.#shown)) return;
     this.#shown = reactions;
     for (const [kind, cells] of this.#cells) {
@@ -64,7 +64,7 @@ export class ReactionsView {
       ),
     );
     this.#last.replaceChildren(...last);
-    this.#last.hidden = last.length === 0;
+    setHidden(this.#last, last.length === 0);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Resolvers: how each answers now, its latency as a plot, what went wrong by kind. */
 import type { Latency, ResolverRow } from '../src/supervisor/page/shapes.ts';
-import { make, part, setAttribute, setText } from './dom.ts';
+import { make, part, setAttribute, setHidden, setText } from './dom.ts';
 import type { Model } from './model.ts';
 import { LatencyPlot, type PlotSight } from './plot.ts';
 import { ListPart } from './side.ts';
@@ -67,7 +67,7 @@ export class ResolversView {
 
   show({ resolvers, dnstest: head }: Model, now: number): void {
     this.#now = now;
-    this.#hours.hidden = resolvers.length === 0;
+    setHidden(this.#hours, resolvers.length === 0);
     const serves = head?.serves ? `The test zone is served at ${head.serves.join(', ')}.` : '';
     const nothing =
       head?.serves !== undefined && head.serves !== null

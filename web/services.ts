@@ -23,10 +23,13 @@ export class ServicesView {
   readonly #scale = make('div');
   readonly #context: StripsContext;
   readonly #checkNow: CheckNow;
-  readonly #services = new Map<string, Service>();
+  /** In the order of the last look at all of them: the next one hardly differs, and what is in order already is sorted fast. */
+  #services = new Map<string, Service>();
   readonly #views = new Map<string, HostView>();
   readonly #hostOf = new WeakMap<Element, HostView>();
   readonly #chunks: Chunks;
+  /** Those that have a picture. */
+  readonly #drawn = new Set<HostView>();
   #head: NbrpcHead | null | undefined;
   #current: string | undefined;
   #filling = 0;
@@ -36,10 +39,8 @@ export class ServicesView {
 
   constructor(tip: Tip, checkNow: CheckNow) {
     this.#checkNow = checkNow;
-    this.#context = { history: undefined, hues: palette(), width: 0, height: 22, now: Date.now(), tip };
-    this.#chunks = new Chunks(this.#list, (rows, near) => {
-      for (const row of rows) this.#draw(row, near);
-    });
+    this.#context = { history: undefined, hues: palette(), width: 0, height: 22, now: Date.now(), tip, spare: [] };
+    this.#chunks = new Chunks(this.#list, () => this.#draw());
     this.#list.setAttribute('role', 'list');
     this.#list.setAttribute('aria-labelledby', 'services-title');
     part('scale').append(this.#scale);
@@ -57,17 +58,21 @@ export class ServicesView {
   showState(rows: readonly ServiceRow[], at: number): void {
     let moved = false;
     const named = new Set(rows.map(({ id }) => id));
+    // What is not shown one by one matters less than what is: where one that works is shown, all others work.
+    const othersWork = (this.#head?.more ?? 0) > 0 && rows.some(({ standing }) => standing === 'ok');
     for (const [host, service] of this.#services) {
       if (service.row === undefined || named.has(host)) continue;
       // No longer among those that are shown one by one, or of no list any more: what the strip says is what is left.
       this.#services.set(host, { host, row: undefined });
+      if (othersWork) this.#context.history?.become(host, at, 'direct', '');
+      const view = this.#views.get(host);
+      if (view !== undefined) this.#patch(view);
       moved = true;
     }
     const changed = rows.filter((row) => this.#services.get(row.id)?.row !== row);
     for (const row of changed) moved = this.#take(row, at, changed.length <= mostFlashes) || moved;
     if (moved) this.#arrange();
-    // After all else: a canvas that sets its font makes the browser settle every style that has been touched.
-    for (const { id } of changed) this.#views.get(id)?.strip.draw();
+    else this.#drawStale();
     this.#note();
   }
 
@@ -88,7 +93,6 @@ export class ServicesView {
     this.#drawScale();
     for (const view of this.#views.values()) this.#patch(view);
     this.#arrange();
-    for (const view of this.#views.values()) view.strip.draw();
     this.#note();
   }
 
@@ -96,8 +100,7 @@ export class ServicesView {
   tick(now: number): void {
     this.#context.now = now;
     this.#drawScale();
-    for (const view of this.#views.values()) {
-      if (!view.strip.drawn) continue;
+    for (const view of this.#drawn) {
       view.strip.draw();
       view.refreshDetails(now);
     }
@@ -123,9 +126,26 @@ export class ServicesView {
     return old === undefined || old.standing !== row.standing || old.state !== row.state || old.since !== row.since;
   }
 
-  #draw(row: Element, on: boolean): void {
-    const view = this.#hostOf.get(row);
-    if (view !== undefined) view.strip.drawn = on;
+  /** After all else: a canvas that writes makes the browser settle every style that has been touched. */
+  #drawStale(): void {
+    for (const { strip } of this.#drawn) strip.drawIfStale();
+  }
+
+  /** A picture for those on the screen, or near it; first of all those that have gone give their canvas back. */
+  #draw(): void {
+    const { near } = this.#chunks;
+    for (const view of this.#drawn) {
+      if (near.has(view.element)) continue;
+      view.strip.drawn = false;
+      this.#drawn.delete(view);
+    }
+    for (const row of near) {
+      const view = this.#hostOf.get(row);
+      if (view === undefined) continue;
+      view.strip.drawn = true;
+      this.#drawn.add(view);
+    }
+    this.#drawStale();
   }
 
   #patch(view: HostView, flash = false): void {
@@ -139,6 +159,7 @@ export class ServicesView {
     const { history, now } = this.#context;
     const order = this.#sort.value as Order;
     const all = placed([...this.#services.values()], order, history, now);
+    this.#services = new Map(all.map((service) => [service.host, service]));
     const words = this.#filter.value.trim().toLowerCase();
     const wanted = words === '' ? all : all.filter((service) => matches(service, words, history, now));
     this.#stale = inside;
@@ -165,9 +186,9 @@ export class ServicesView {
       views.push(this.#view(service));
     }
     this.#chunks.arrange(views.map(({ element }) => element));
-    // Its piece may be on the screen already.
-    for (const { element } of views) this.#draw(element, this.#chunks.isNear(element));
     this.#keepOneTabStop(views);
+    // Their piece may be on the screen already.
+    this.#draw();
     if (end < wanted.length) this.#afterFrame(() => this.#fill(wanted, rowsAtOnce));
   }
 
@@ -191,12 +212,14 @@ export class ServicesView {
     const hosts = new Set(wanted.map(({ host }) => host));
     for (const child of this.#chunks.rows) {
       const view = this.#hostOf.get(child);
-      if (view !== undefined && !hosts.has(view.host) && !child.contains(document.activeElement)) child.remove();
+      if (view === undefined || hosts.has(view.host) || child.contains(document.activeElement)) continue;
+      this.#chunks.remove(child);
     }
     for (const service of wanted) {
       const { element } = this.#view(service);
       if (!element.isConnected) this.#chunks.append(element);
     }
+    this.#draw();
   }
 
   #view(service: Service): HostView {
@@ -260,7 +283,7 @@ export class ServicesView {
     this.#context.width = width;
     this.#context.height = height;
     this.#drawScale();
-    for (const view of this.#views.values()) view.strip.draw();
+    for (const { strip } of this.#drawn) strip.draw();
   }
 
   /** Times above the strips, as many as there is room for. */

@@ -14,8 +14,12 @@ export interface StripsContext {
   height: number;
   now: number;
   readonly tip: Tip;
+  /** Of strips that have left the screen, for those that come: a new one costs ten times what its picture does. */
+  readonly spare: HTMLCanvasElement[];
 }
 
+/** Canvases that wait: more than a screen of them would only be memory. */
+const mostSpare = 60;
 /** A pointer this near (CSS pixels) means the short trouble beside it. */
 const near = 4;
 
@@ -24,6 +28,8 @@ export class StripView {
   readonly #host: string;
   readonly #context: StripsContext;
   #canvas: HTMLCanvasElement | undefined;
+  /** Its picture is not of what is known now. */
+  #stale = true;
   #index = -1;
 
   constructor(host: string, context: StripsContext) {
@@ -52,15 +58,17 @@ export class StripView {
     this.element.addEventListener('keydown', (event) => this.#key(event));
   }
 
-  /** On the screen, or near it: it has a picture. */
+  /** On the screen, or near it: it has a canvas, with its picture from the next draw() on. */
   set drawn(on: boolean) {
     if (on === (this.#canvas !== undefined)) return;
+    const { spare } = this.#context;
     if (on) {
-      this.#canvas = make('canvas', { attributes: { 'aria-hidden': 'true' } });
+      this.#canvas = spare.pop() ?? make('canvas', { attributes: { 'aria-hidden': 'true' } });
       this.element.append(this.#canvas);
-      this.draw();
-    } else {
-      this.#canvas?.remove();
+      this.#stale = true;
+    } else if (this.#canvas !== undefined) {
+      this.#canvas.remove();
+      if (spare.length < mostSpare) spare.push(this.#canvas);
       this.#canvas = undefined;
     }
   }
@@ -73,6 +81,17 @@ export class StripView {
     const { history, hues, width, height, now } = this.#context;
     if (this.#canvas === undefined || history === undefined || width === 0) return;
     drawStrip(this.#canvas, { width, height, now }, history, this.#host, hues);
+    this.#stale = false;
+  }
+
+  drawIfStale(): void {
+    if (this.#stale) this.draw();
+  }
+
+  /** Its history has changed. */
+  changed(): void {
+    this.#stale = true;
+    this.describe();
   }
 
   /** For who does not see it, before the arrow keys are used. */

@@ -48,6 +48,7 @@ const serviceHealthCodes: readonly EventCode[] = [
   'service-unstable',
 ];
 export const serviceStateCodes: readonly EventCode[] = [...serviceRouteCodes, ...serviceHealthCodes];
+const stateCodes: ReadonlySet<EventCode> = new Set(serviceStateCodes);
 export const presenceCodes: readonly EventCode[] = ['netsteward-started', 'netsteward-stopping'];
 /** Of each list the last event of a subject tells how it still stands. */
 export const standingCodes: readonly (readonly EventCode[])[] = [serviceRouteCodes, serviceHealthCodes, presenceCodes];
@@ -68,7 +69,7 @@ export function serviceIntervals(
       // What nbrpc knew is in its state file: it goes on from there.
       off = event.code === 'netsteward-stopping';
       for (const strip of strips.values()) strip.presence(event.at, off);
-    } else if (serviceStateCodes.includes(event.code)) {
+    } else if (stateCodes.has(event.code)) {
       const strip = strips.get(event.subject) ?? new Strip(period, off);
       strips.set(event.subject, strip);
       strip.take(event);
@@ -81,13 +82,13 @@ class Strip {
   readonly #period: Period;
   readonly #done: ServiceInterval[] = [];
   #known = nothing;
-  #off: boolean;
+  #shown: Shown;
   #from: number;
 
   constructor(period: Period, off: boolean) {
     this.#period = period;
     this.#from = period.since;
-    this.#off = off;
+    this.#shown = shown(nothing, off);
   }
 
   presence(at: number, off: boolean): void {
@@ -106,10 +107,10 @@ class Strip {
   }
 
   #become(at: number, known: Known, off: boolean): void {
-    const [before, after] = [shown(this.#known, this.#off), shown(known, off)];
-    if (before.state !== after.state || before.reason !== after.reason) this.#close(at);
+    const after = shown(known, off);
+    if (this.#shown.state !== after.state || this.#shown.reason !== after.reason) this.#close(at);
     this.#known = known;
-    this.#off = off;
+    this.#shown = after;
   }
 
   /**
@@ -118,7 +119,8 @@ class Strip {
    */
   #close(at: number): void {
     if (at <= this.#from) return;
-    const ended = { from: this.#from, to: at, ...shown(this.#known, this.#off) };
+    const { state, reason } = this.#shown;
+    const ended = { from: this.#from, to: at, state, reason };
     const last = this.#done.at(-1);
     const goesOn = last !== undefined && last.state === ended.state && last.reason === ended.reason;
     if (goesOn) this.#done[this.#done.length - 1] = { ...last, to: at };
@@ -127,15 +129,19 @@ class Strip {
   }
 }
 
+/** Each key by name: to spread one object into the next took a fifth of the time of a month of events. */
 function learned(known: Known, code: EventCode, reason: string): Known {
   const health = healthOf[code];
-  if (health !== undefined) return { ...known, health, healthReason: reason };
+  const { route: routeBefore, routeReason, healthReason } = known;
+  if (health !== undefined) return { route: routeBefore, health, routeReason, healthReason: reason };
   const route = code === 'service-rerouted' ? 'tunnelled' : code === 'service-dropped' ? 'dropped' : undefined;
   const direct = known.health === 'unknown' && route === undefined;
-  return { ...known, route, routeReason: reason, health: direct ? 'direct' : known.health };
+  return { route, health: direct ? 'direct' : known.health, routeReason: reason, healthReason };
 }
 
-function shown(known: Known, off: boolean): Pick<ServiceInterval, 'state' | 'reason'> {
+type Shown = Pick<ServiceInterval, 'state' | 'reason'>;
+
+function shown(known: Known, off: boolean): Shown {
   if (off) return { state: 'unknown', reason: 'netsteward was off' };
   const { route, health, routeReason, healthReason } = known;
   if (route !== undefined) return { state: route, reason: routeReason };

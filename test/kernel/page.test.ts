@@ -322,6 +322,20 @@ describe('the status page in Chromium', { skip: noBrowser }, () => {
     await sight.close();
   });
 
+  test('a service that recovers is direct, also where it is one of too many to be shown one by one', async () => {
+    const many = { now, hosts: 300, detailed: 200 };
+    const own = new PageServer(pageFolder, answers(many));
+    await own.start();
+    const sight = await (await Sight.open(browser, own.url)).drawn();
+    const row = sight.page.locator('#hosts .host', { hasText: hostName(10) }).first();
+    await row.and(sight.page.locator('[data-state="tunnelled"]')).waitFor();
+    own.send('state', { at: now, full: false, services: { put: [], gone: [hostName(10)] } });
+    await row.and(sight.page.locator('[data-state="direct"]')).waitFor();
+    assert.match((await row.textContent()) ?? '', /direct/);
+    await sight.close();
+    await own.stop();
+  });
+
   test('1000 services: all are there, a filter finds one, and few canvases are held', async () => {
     const many = { now, hosts: 1000, detailed: 200 };
     const own = new PageServer(pageFolder, answers(many));

@@ -195,8 +195,9 @@ class StripAnswers {
   async answer(request: IncomingMessage, response: ServerResponse, parameters: URLSearchParams): Promise<void> {
     const days = wholeNumber(parameters, 'days', mostDays, 30);
     this.#idle?.cancel();
-    const body = await this.#turns.take(() => this.#body(days));
-    if (!response.destroyed) sendBody(request, response, body, false);
+    // Who has gone while others were answered costs nothing more.
+    const body = await this.#turns.take(() => (response.destroyed ? undefined : this.#body(days)));
+    if (body !== undefined && !response.destroyed) sendBody(request, response, body, false);
     this.#idle?.cancel();
     this.#idle = this.#parts.clock.after(forgetAfter, () => this.forget());
   }

@@ -1,5 +1,5 @@
 /** Strips by the day: what one UTC day makes of how things stood at its beginning and of its events (pure). */
-import type { NetstewardEvent } from '../../core/events.ts';
+import type { EventCode, NetstewardEvent } from '../../core/events.ts';
 import {
   presenceCodes,
   type ServiceInterval,
@@ -51,20 +51,33 @@ export class Reasons {
 /** The events that say how things stand: of each service its last change of route and of health, and whether netsteward runs. */
 export class Standings {
   readonly #last = new Map<string, NetstewardEvent>();
+  /** By service, what a day is on which nothing happens. */
+  readonly #quiet = new Map<string, Intervals>();
 
   take(event: NetstewardEvent): void {
     const { code, subject } = event;
-    const route = serviceRouteCodes.includes(code);
-    const key = presenceCodes.includes(code) ? 'presence' : `${route ? 'route' : 'health'} ${subject}`;
+    const kind = kinds.get(code) ?? 'health';
+    const key = kind === 'presence' ? kind : `${kind} ${subject}`;
+    if (kind === 'presence') this.#quiet.clear();
+    else this.#quiet.delete(subject);
     // The newest last.
     this.#last.delete(key);
     this.#last.set(key, event);
     if (this.#last.size <= mostStandings) return;
-    for (const oldest of this.#last.keys()) {
+    for (const [oldest, { subject: host }] of this.#last) {
       if (oldest === 'presence') continue;
       this.#last.delete(oldest);
+      this.#quiet.delete(host);
       return;
     }
+  }
+
+  quietDay(host: string): Intervals | undefined {
+    return this.#quiet.get(host);
+  }
+
+  keepQuietDay(host: string, intervals: Intervals): void {
+    this.#quiet.set(host, intervals);
   }
 
   /** How many services it knows. */
@@ -80,11 +93,21 @@ export class Standings {
   copy(): Standings {
     const copy = new Standings();
     for (const [key, event] of this.#last) copy.#last.set(key, event);
+    for (const [host, intervals] of this.#quiet) copy.#quiet.set(host, intervals);
     return copy;
   }
 }
 
-/** `since`: a midnight; the day may not be over. `events`: of the day, the oldest first; `before` is left as it was. */
+const kinds = new Map<EventCode, 'presence' | 'route' | 'health'>([
+  ...serviceStateCodes.map((code) => [code, 'health'] as const),
+  ...serviceRouteCodes.map((code) => [code, 'route'] as const),
+  ...presenceCodes.map((code) => [code, 'presence'] as const),
+]);
+
+/**
+ * `since`: a midnight; the day may not be over. `events`: of the day, the oldest first; `before` says afterwards what it said, and
+ * knows the days of those to whom nothing happened: on most days that is most of them, and the next day is the same.
+ */
 export function stripsOfDay(
   before: Standings,
   events: readonly NetstewardEvent[],
@@ -92,10 +115,27 @@ export function stripsOfDay(
   reasons: Reasons,
   alike: Alike,
 ): ReadonlyMap<string, Intervals> {
-  const all = [...before.events(), ...events];
-  const found = serviceIntervals(all, { since, until: since + day });
-  const hosts = found.size <= mostStrips ? [...found.keys()] : [...found.keys()].sort().slice(0, mostStrips);
-  return new Map(hosts.map((host) => [host, alike.one(inMinutes(found.get(host) ?? [], since, reasons))]));
+  const moved = new Set(events.map(({ subject }) => subject));
+  // A start or an end of netsteward is in the strips of all.
+  const presence = events.some(({ code }) => kinds.get(code) === 'presence');
+  const quiet = new Map<string, Intervals>();
+  const standing: NetstewardEvent[] = [];
+  for (const event of before.events()) {
+    const { code, subject } = event;
+    const known = presence || moved.has(subject) ? undefined : before.quietDay(subject);
+    if (known === undefined || kinds.get(code) === 'presence') standing.push(event);
+    else quiet.set(subject, known);
+  }
+  const found = serviceIntervals([...standing, ...events], { since, until: since + day });
+  const all = [...quiet.keys(), ...found.keys()];
+  const hosts = all.length <= mostStrips ? all : all.sort().slice(0, mostStrips);
+  const strips = new Map<string, Intervals>();
+  for (const host of hosts) {
+    const own = quiet.get(host) ?? alike.one(inMinutes(found.get(host) ?? [], since, reasons));
+    strips.set(host, own);
+    if (!presence && !moved.has(host)) before.keepQuietDay(host, own);
+  }
+  return strips;
 }
 
 /** One array for all days that look the same: most do, and a month of 10 000 hosts has 300 000 of them. */
@@ -129,4 +169,4 @@ export function append(to: Intervals, minute: number, state: number, reason: num
 }
 
 export const unknownState: number = stateIndex.get('unknown') ?? 0;
-export const stripCodes: readonly string[] = [...serviceStateCodes, ...presenceCodes];
+export const stripCodes: readonly EventCode[] = [...serviceStateCodes, ...presenceCodes];

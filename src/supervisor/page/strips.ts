@@ -51,6 +51,13 @@ export class StripCache {
   update(ask: Ask): void {
     const last = Number(ask('SELECT max(id) AS id FROM event', [])[0]?.id ?? 0);
     if (last === this.#lastId) return;
+    if (this.#days.length === 0) {
+      // Nothing is kept that what is new could change, and a look at all of it would be the first one's.
+      this.#version += 1;
+      this.#lastId = last;
+      this.#forget();
+      return;
+    }
     const codes = stripCodes.map(() => '?').join(', ');
     const [row] = ask(`SELECT count(*) AS count, min(at) AS at FROM event WHERE id > ? AND code IN (${codes})`, [
       this.#lastId,
@@ -129,12 +136,13 @@ function eventsOf(ask: Ask, since: number): readonly NetstewardEvent[] {
   rows.sort(([a, first], [b, second]) => a - b || first - second);
   return rows.map(([at, , code, subject, reason]) => {
     const fields = reason === null ? noFields : { reason: String(reason) };
-    // Only codes that are known were asked for, and whose log they are from is all one here.
-    return { at, module: 'nbrpc', code, subject, fields };
+    // Whose log they are from is all one here. Only codes that are known were asked for: ours is compared faster than a copy.
+    return { at, module: 'nbrpc', code: ownCodes.get(code) ?? code, subject, fields };
   });
 }
 
 const noFields = {};
+const ownCodes: ReadonlyMap<string, EventCode> = new Map(stripCodes.map((code) => [code, code]));
 
 const dayQuery = `SELECT json_group_array(json_array(at, id, code, subject, reason)) AS rows FROM (
   SELECT at, id, code, subject, substr(CASE WHEN json_valid(fields) THEN fields ->> 'reason' END, 1, ${longestReason}) AS reason FROM event
@@ -144,13 +152,17 @@ const dayQuery = `SELECT json_group_array(json_array(at, id, code, subject, reas
 function answer(parts: readonly DayStrips[], since: number, days: number, reasons: Reasons, known: number): Strips {
   const hosts = [...new Set(parts.flatMap((part) => [...part.keys()]))].sort();
   const texts = new Reasons();
+  /** Of the answer, by that of what is kept. */
+  const numbers: number[] = [];
   const strips = hosts.slice(0, mostStrips).map((host): Strip => {
     const intervals: Intervals = [];
     for (const [index, part] of parts.entries()) {
       const own = part.get(host) ?? [0, unknownState, 0];
       for (let at = 0; at < own.length; at += 3) {
         const minute = index * minutesOfDay + (own[at] ?? 0);
-        append(intervals, minute, own[at + 1] ?? 0, texts.numberOf(reasons.texts[own[at + 2] ?? 0] ?? ''));
+        const reason = own[at + 2] ?? 0;
+        numbers[reason] ??= texts.numberOf(reasons.texts[reason] ?? '');
+        append(intervals, minute, own[at + 1] ?? 0, numbers[reason]);
       }
     }
     return { host, intervals };
