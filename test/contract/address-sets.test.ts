@@ -8,6 +8,7 @@ import { spawnedAgent } from '../../src/system/linux/nft-agent-channel.ts';
 import { NftAgentClient } from '../../src/system/linux/nft-agent-client.ts';
 import type { AgentConfig } from '../../src/system/linux/nft-agent-protocol.ts';
 import type { AddressSets } from '../../src/system/ports.ts';
+import { foreignSetsConfig, ownTableConfig } from '../fakes/agent-configs.ts';
 import { FakeAddressSets } from '../fakes/fake-address-sets.ts';
 import { FakeRuleset } from '../fakes/fake-nft.ts';
 import { FakeAgents } from '../fakes/fake-nft-agent.ts';
@@ -119,28 +120,10 @@ function suite(name: string, table: string, start: () => Subject): void {
   });
 }
 
-const own: AgentConfig = {
-  kind: 'own',
-  name: 'netsteward-nbrpc',
-  mark: 0x10000,
-  mask: 0x10000,
-  markForwarded: true,
-  markOwn: true,
-  exemptSourcePorts: { from: 61000, to: 64999 },
-  exemptUid: undefined,
-  inUse: true,
-  never: [],
-};
+const own: AgentConfig = { ...ownTableConfig, inUse: true };
 const foreign: AgentConfig = {
-  kind: 'foreign',
-  family: 'inet',
-  table: 'filter',
-  sets: [
-    { name: 'blocked4', type: 'ipv4_addr' },
-    { name: 'blocked6', type: 'ipv6_addr' },
-    { name: 'listed4', type: 'ipv4_addr' },
-    { name: 'listed6', type: 'ipv6_addr' },
-  ],
+  ...foreignSetsConfig,
+  sets: [...foreignSetsConfig.sets, { name: 'listed4', type: 'ipv4_addr' }, { name: 'listed6', type: 'ipv6_addr' }],
   seen: ['seen4', 'seen6'],
 };
 

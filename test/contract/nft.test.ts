@@ -8,6 +8,7 @@ import { nftScript } from '../../src/system/nft-script.ts';
 import type { Nft, RulesetChange, RulesetEvents } from '../../src/system/ports.ts';
 import { FakeRuleset } from '../fakes/fake-nft.ts';
 import { insideNamespace, repeatInNamespace } from '../kernel/nft-namespace.ts';
+import { eventually } from '../system/eventually.ts';
 
 interface Adapter {
   open(): Promise<Nft>;
@@ -175,23 +176,29 @@ function suite(name: string, adapter: Adapter): void {
           (change) => changes.push(change),
           (error) => assert.fail(error),
         );
+        const toldOf = (name: string): readonly string[] =>
+          changes.flatMap(({ tables: names, sets }) => (names !== '*' && names.has(name) ? Array.from(sets) : []));
         // `nft monitor` needs a moment until it listens; what comes before is not told by anyone.
-        if (!adapter.knowsWriters) await new Promise((resolve) => setTimeout(resolve, 300));
+        const trial = freshTable();
+        await other.apply(nftScript(...layout(trial)));
+        let trials = 0;
+        await eventually('it listens', async () => {
+          trials += 1;
+          await other.apply(nftScript(add(trial, `192.0.2.${trials}`)));
+          return toldOf(trial.name).length > 0;
+        });
         await nft.apply(nftScript(add(table, '192.0.2.1')));
         await other.apply(nftScript(add(table, '192.0.2.2')));
         await other.apply(nftScript(add(table, '2001:db8::2')));
-        const told = (): readonly string[] =>
-          changes.flatMap(({ tables: names, sets }) =>
-            names !== '*' && names.has(table.name) ? Array.from(sets) : [],
-          );
+        const told = (): readonly string[] => toldOf(table.name);
         const wanted = adapter.knowsWriters ? ['s4', 's6'] : ['s4', 's4', 's6'];
-        for (let waits = 0; waits < 100 && told().length < wanted.length; waits++) {
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        }
+        await eventually('all are told', () => told().length >= wanted.length, { details: () => told().join() });
         await watch.close();
         assert.deepEqual(told(), wanted);
-        if (adapter.knowsWriters) assert.deepEqual([...(changes[0]?.portIds ?? [])], [other.portId]);
-        await nft.apply(nftScript({ op: 'delete-table', table }));
+        if (adapter.knowsWriters) {
+          for (const { portIds } of changes) assert.deepEqual([...portIds], [other.portId]);
+        }
+        for (const each of [table, trial]) await nft.apply(nftScript({ op: 'delete-table', table: each }));
       }));
   });
 }

@@ -7,36 +7,23 @@ import {
   closeSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/core/clock.ts';
 import { fileCalls } from '../../src/system/linux/file-calls.ts';
 import { LinuxZoneFiles } from '../../src/system/linux/zone-file-io.ts';
+import { inFolder } from '../in-folder.ts';
 
 const upper = (content: Buffer): Buffer => Buffer.from(content.toString('latin1').toUpperCase(), 'latin1');
-
-function inFolder(work: (folder: string) => Promise<void>): () => Promise<void> {
-  return async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'zone-file-'));
-    try {
-      await work(folder);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  };
-}
 
 const files = new LinuxZoneFiles(systemClock);
 

@@ -32,7 +32,7 @@ export class FakeModule implements BoundModule {
     this.name = name;
   }
 
-  parse(table: ConfigTable): Parsed<ConfigTable> {
+  async parse(table: ConfigTable): Promise<Parsed<ConfigTable>> {
     const problems = Object.entries(table).flatMap(([key, value]) =>
       value === 'bad' ? [{ path: [key], message: 'must not be bad' }] : [],
     );

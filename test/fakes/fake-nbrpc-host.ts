@@ -1,10 +1,11 @@
 /** All that nbrpc runs on, in memory: a network, a state file and sets that a test moves and reads, and nbrpc on them. */
 import assert from 'node:assert/strict';
 import type { RunningModule } from '../../src/core/module.ts';
-import { type NbrpcConfig, parseNbrpc, type Sink } from '../../src/nbrpc/config.ts';
+import { type NbrpcConfig, parseNbrpc } from '../../src/nbrpc/config.ts';
 import { nbrpcModule } from '../../src/nbrpc/index.ts';
 import type { NbrpcHost } from '../../src/nbrpc/ports.ts';
 import type { RunningDetail } from '../../src/nbrpc/running.ts';
+import type { Sink } from '../../src/nbrpc/sink-of.ts';
 import type { HostStatus } from '../../src/nbrpc/status.ts';
 import type { DnsTransport } from '../../src/system/dns-client-ports.ts';
 import type { SetContents } from '../../src/system/ports.ts';

@@ -43,7 +43,7 @@ export function scriptedModule(log: Logger): BoundModule {
   return {
     name: 'dyndns',
     paths: [],
-    parse: (table) => ({ ok: true, config: table }),
+    parse: async (table) => ({ ok: true, config: table }),
     preflight: async () => [],
     start: async (config, signal) => {
       const script = config as Script;

@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { checkout } from '../checkout.ts';
-import { eventually, RoutedLab } from './routed-lab.ts';
+import { eventually } from '../system/eventually.ts';
+import { RoutedLab } from './routed-lab.ts';
 
 const table = ['inet', 'filter'] as const;
 let routed: RoutedLab;
@@ -58,7 +59,7 @@ test('a reload of the ruleset by others empties the sets only for a moment', asy
   const before = await routed.blocked(table);
   for (let reload = 0; reload < 20; reload++) {
     await routed.router('nft', '-f', ruleset);
-    await eventually('the sets are full again', async () => (await routed.blocked(table)).join() === before.join(), 5);
+    await eventually('the sets are full again', async () => (await routed.blocked(table)).join() === before.join());
   }
   const status = await routed.status();
   assert.deepEqual(status.warnings, []);

@@ -16,7 +16,8 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { packagedSqlite } from '../../src/system/linux/sqlite.ts';
 import { mainJs } from '../checkout.ts';
-import { administratorsSets, elements, HostileFolder, nft, ownTable, until, wireNowhere } from './hostile-daemon.ts';
+import { eventually } from '../system/eventually.ts';
+import { administratorsSets, elements, HostileFolder, nft, ownTable, wireNowhere } from './hostile-daemon.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
 
 const own = 'netsteward-nbrpc';
@@ -41,7 +42,7 @@ if (!insideNamespace) {
   inFolder('hostile tokens reject their version of the list, harm nobody and reach no terminal raw', async (folder) => {
     nft('add table inet admin; add chain inet admin input { type filter hook input priority 0; };');
     const daemon = await folder.run().ready();
-    await until('the good list is routed', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
+    await eventually('the good list is routed', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
     const witness = join(folder.path, 'witness');
     const tokens = [
       '"; flush ruleset',
@@ -60,7 +61,7 @@ if (!insideNamespace) {
     for (const token of tokens) {
       folder.writeList(`8.1.0.9=na\n8.1.0.8=na ${token}\n`);
       const shown = JSON.stringify(token.slice(0, 40));
-      await until(`${shown} is reported`, async () => {
+      await eventually(`${shown} is reported`, async () => {
         const { warnings } = await daemon.status();
         return warnings.some(
           ({ code, text }) => code === 'check-list-rejected' && /services\.list was not taken: 2:\d+: /.test(text),
@@ -68,7 +69,10 @@ if (!insideNamespace) {
       });
       assert.deepEqual(elements(own, 'blocked4'), ['8.1.0.1'], shown);
       folder.writeList('8.1.0.1=na\n');
-      await until(`after ${shown} the list is good again`, async () => (await daemon.status()).warnings.length === 0);
+      await eventually(
+        `after ${shown} the list is good again`,
+        async () => (await daemon.status()).warnings.length === 0,
+      );
     }
     folder.writeList(Buffer.from('8.1.0.9=na \xff\xfe', 'latin1'));
     assert.match(await daemon.warning('check-list-rejected'), /services\.list was not taken: not UTF-8 text/);
@@ -151,7 +155,7 @@ if (!insideNamespace) {
         nft('flush', 'ruleset');
         nft('table inet filter { set blocked4 { type ipv4_addr; }; set blocked6 { type ipv6_addr; }; }');
         await daemon.ready();
-        await until('the set is filled', () => elements('filter', 'blocked4')?.join() === '8.1.0.1');
+        await eventually('the set is filled', () => elements('filter', 'blocked4')?.join() === '8.1.0.1');
         assert.equal((await daemon.end('SIGTERM')).code, 0);
       },
       administratorsSets,
@@ -257,7 +261,7 @@ if (!insideNamespace) {
   for (const { what, opens, make, says } of states) {
     inFolder(`a state file that ${what} is refused, and nothing is made of it`, async (folder) => {
       const first = await folder.run().ready();
-      await until('the state is there', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
+      await eventually('the state is there', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
       assert.equal((await first.end('SIGTERM')).code, 0);
       make(folder.state);
       const files = () => {
@@ -277,7 +281,7 @@ if (!insideNamespace) {
 
   inFolder('a state file that is removed while netsteward runs is back with the next pass, whole', async (folder) => {
     const daemon = await folder.run().ready();
-    await until('the state is there', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
+    await eventually('the state is there', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
     rmSync(join(folder.path, 'state'), { recursive: true });
     // It is told once the new one is whole.
     assert.match(await daemon.warning('state-file-replaced'), /nbrpc\.db/);
@@ -292,7 +296,7 @@ if (!insideNamespace) {
     const script = `echo x >>${reloads}; while test -e ${hang}; do sleep 0.1; done`;
     const lines = [`file = "${zone}"`, 'format = "hosts"', `reload = ["sh", "-c", ${JSON.stringify(script)}]`];
     folder.writeConfig([...ownTable, '[[nbrpc.zone]]', ...lines]);
-    const reloaded = (times: number) => until(`${times} reloads`, () => readText(reloads) === 'x\n'.repeat(times));
+    const reloaded = (times: number) => eventually(`${times} reloads`, () => readText(reloads) === 'x\n'.repeat(times));
     writeFileSync(hang, '');
     const killed = folder.run();
     await reloaded(1);
@@ -311,7 +315,7 @@ if (!insideNamespace) {
 
   inFolder('a second netsteward is refused: by the control socket, and by the table', async (folder) => {
     const first = await folder.run().ready();
-    await until('the first one routes', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
+    await eventually('the first one routes', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
     const same = folder.run();
     assert.equal((await same.ended).code, 1);
     assert.match(same.log, /another netsteward is running: it listens on \S+control\.sock\nStop it first/);
@@ -320,7 +324,7 @@ if (!insideNamespace) {
     assert.deepEqual(elements(own, 'blocked4'), ['8.1.0.1']);
     assert.equal((await other.end('SIGTERM')).code, 0);
     folder.writeList('8.1.0.1=na 8.1.0.2=na\n');
-    await until('the first one goes on', () => elements(own, 'blocked4')?.join() === '8.1.0.1,8.1.0.2');
+    await eventually('the first one goes on', () => elements(own, 'blocked4')?.join() === '8.1.0.1,8.1.0.2');
     assert.equal((await first.end('SIGTERM')).code, 0);
   });
 
@@ -339,9 +343,9 @@ if (!insideNamespace) {
       }
       folder.writeList('8.1.0.1=na\n');
       assert.ok(agents.length >= 6, `${agents.length} agents seen`);
-      await until('no agent is left', () => !agents.some(runs));
+      await eventually('no agent is left', () => !agents.some(runs));
       const daemon = await folder.run().ready();
-      await until('the sets are right', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
+      await eventually('the sets are right', () => elements(own, 'blocked4')?.join() === '8.1.0.1');
       assert.equal((await daemon.end('SIGTERM')).code, 0);
       assert.deepEqual(readdirSync(join(folder.path, 'state')), ['nbrpc.db']);
     },
@@ -351,7 +355,7 @@ if (!insideNamespace) {
     folder.writeList(Array.from({ length: 300 }, (_, index) => `8.2.${index >> 8}.${index & 255}`).join('\n'));
     const daemon = folder.run(['--set', 'nbrpc.limits.iter_hosts=400', '--set', 'nbrpc.limits.iter_addrs=400']);
     await daemon.ready();
-    await until('checks hang', () => {
+    await eventually('checks hang', () => {
       const { stdout } = spawnSync('ss', ['-Htn', 'state', 'syn-sent'], { encoding: 'utf8' });
       return stdout.trim().split('\n').length === 300;
     });

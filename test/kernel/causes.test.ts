@@ -7,7 +7,8 @@ import type { CensorOptions } from '../../src/lab/censor.ts';
 import { farResolvers, serviceAddress } from '../../src/lab/plan.ts';
 import type { CensorKind } from '../../src/lab/vocabulary.ts';
 import type { RunningDetail } from '../../src/nbrpc/index.ts';
-import { eventually, RoutedLab } from './routed-lab.ts';
+import { eventually } from '../system/eventually.ts';
+import { RoutedLab } from './routed-lab.ts';
 
 interface Case {
   readonly kind: CensorKind;
@@ -85,14 +86,10 @@ for (const [name, { kind, code, text }] of Object.entries(cases)) {
 }
 
 test('status says it in a sentence, a service that works has none, and each step is counted', async () => {
-  const known = await eventually(
-    'four services are known to fail',
-    async () => {
-      const now = await detail();
-      return now?.byStanding.failing === 4 || now?.byStanding.rerouted === 4 ? now : undefined;
-    },
-    60,
-  );
+  const known = await eventually('four services are known to fail', async () => {
+    const now = await detail();
+    return now?.byStanding.failing === 4 || now?.byStanding.rerouted === 4 ? now : undefined;
+  });
   const lines = renderNbrpc(known, Date.now()).join('\n');
   assert.match(lines, /\n {2}sni\.example .*\n {4}TLS: reset on the ClientHello; .*\(SNI\)\n/);
   assert.match(lines, /\n1 service has no known address\n {2}denied\.example: name: the resolver says/);
@@ -102,7 +99,7 @@ test('status says it in a sentence, a service that works has none, and each step
 
 test('once a block is over, nothing is said of it', async () => {
   await routed.lab.censor('sni.example', 'none');
-  await eventually('nothing is wrong with sni.example', async () => (await causeOf('sni.example')) === null, 60);
+  await eventually('nothing is wrong with sni.example', async () => (await causeOf('sni.example')) === null);
 });
 
 test('"check now" asks a service long before its turn', async () => {

@@ -1,14 +1,12 @@
 /** Runs a test file a second time in a network, mount and cgroup namespace of its own: /sys/fs/cgroup is then a cgroup2 tree of its own. */
-import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { guardCgroup, makeCgroup, removeCgroup, unifiedMount } from '../system/cgroup-of-test.ts';
+import { pathWithSbin, runAgain } from './second-run.ts';
 
 const variable = 'NETSTEWARD_TEST_CGROUPS';
-const path = `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`;
 
 /** Whether this very process is the second run. */
 export const insideCgroups: boolean = process.env[variable] === 'inside';
@@ -48,35 +46,21 @@ const prepare =
 const namespaces = ['--net', '--mount', '--cgroup', '--kill-child'];
 
 async function repeatIn(t: TestContext, folder: string, file: string, options: NamespaceOptions): Promise<void> {
-  const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
   const user = options.user === true ? ['--user', '--map-root-user'] : [];
-  const node = [process.execPath, '--test-force-exit', '--test-reporter=tap', fileURLToPath(file)];
-  const child = spawn('sh', ['-c', enter, folder, ...user, ...namespaces, 'sh', '-c', prepare, 'sh', ...node], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...environment, PATH: path, [variable]: 'inside', ...options.environment },
+  await runAgain(t, {
+    file,
+    command: ['sh', '-c', enter, folder, ...user, ...namespaces, 'sh', '-c', prepare, 'sh'],
+    environment: { [variable]: 'inside', ...options.environment },
+    where: 'in the namespaces',
   });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  }
-  const limit = setTimeout(() => child.kill('SIGKILL'), 240_000);
-  const code = await new Promise((resolve) => child.on('close', resolve));
-  clearTimeout(limit);
-  assert.equal(code, 0, `in the namespaces:\n${output.slice(-6000)}`);
-  const count = (word: string): number => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(output)?.[1] ?? Number.NaN);
-  assert.equal(count('skipped'), 0, output.slice(-3000));
-  assert.ok(count('pass') > 0, output.slice(-3000));
-  for (const [, said] of output.matchAll(/^# (measured: .*)$/gm)) t.diagnostic(said ?? '');
-  t.diagnostic(`${count('pass')} tests passed in the namespaces`);
 }
 
 function whatIsMissing(): string | undefined {
   if (process.getuid?.() !== 0) return 'not root, who alone can make a cgroup for the test';
   if (unifiedMount === undefined) return 'no cgroup2 file system that can be written to';
   if (spawnSync('unshare', [...namespaces, 'true']).status !== 0) return 'no namespaces (unshare -nmC)';
-  if (spawnSync('nft', ['--version'], { env: { PATH: path } }).error !== undefined) return 'nft is not installed';
+  if (spawnSync('nft', ['--version'], { env: { PATH: pathWithSbin } }).error !== undefined)
+    return 'nft is not installed';
   return undefined;
 }
 

@@ -4,8 +4,9 @@ import { mkdirSync, rmdirSync } from 'node:fs';
 import { afterEach, test } from 'node:test';
 import { openCgroupTree } from '../../src/system/linux/cgroupfs.ts';
 import { NetlinkKernelSets } from '../../src/system/linux/kernel-sets.ts';
+import { eventually } from '../system/eventually.ts';
 import { cgroupRoot, insideCgroups, makeUnit, removeUnit, repeatInCgroups } from './cgroup-namespace.ts';
-import { administrators, filter, load, ownTable, started, stopAll, until } from './cgroup-nft-run.ts';
+import { administrators, filter, load, ownTable, started, stopAll } from './cgroup-nft-run.ts';
 
 const top = 't.slice';
 const unit = (at: number): string => `${top}/u${at}.service`;
@@ -79,7 +80,7 @@ if (!insideCgroups) {
     }
     assert.equal(changes, 10_000);
     const ids = await living();
-    await until(
+    await eventually(
       'the own table',
       () => sorted(kernel.cgroups(ownTable, 'vpn.level2')?.keys() ?? []).join() === ids.join(),
     );
@@ -89,8 +90,8 @@ if (!insideCgroups) {
         .map(([chain, rules]) => `${chain} ${rules.length}`)
         .sort()
         .join();
-    await until('elements', () => kernel.cgroups(filter, 'units')?.size === within(20, 29));
-    await until('rules', () => {
+    await eventually('elements', () => kernel.cgroups(filter, 'units')?.size === within(20, 29));
+    await eventually('rules', () => {
       const all = [...kernel.rulesOf(filter)].filter(([chain]) => chain.startsWith('netsteward-vpn-'));
       return all.reduce((sum, [, rules]) => sum + rules.length, 0) === within(1, 1) + within(10, 19);
     });

@@ -92,11 +92,3 @@ table inet filter {
 }
 `;
 export const hisOutput = ['tcp dport 1 accept', 'jump vpn', 'tcp dport 3 accept'];
-
-export async function until(what: string, look: () => boolean): Promise<void> {
-  const end = Date.now() + 20_000;
-  while (!look()) {
-    assert.ok(Date.now() < end, `in 20 s never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}

@@ -1,11 +1,12 @@
 /** cgroup-nft on the real kernel: own table, administrator's chains and sets, others who flush and reload, packets. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { CgroupNftDetail } from '../../src/cgroup-nft/index.ts';
 import { NetlinkKernelSets } from '../../src/system/linux/kernel-sets.ts';
+import { eventually } from '../system/eventually.ts';
 import { cgroupRoot, insideCgroups, makeUnit, remakeUnit, removeUnit, repeatInCgroups } from './cgroup-namespace.ts';
 import {
   administrators,
@@ -18,7 +19,6 @@ import {
   rulesFile,
   started,
   stopAll,
-  until,
 } from './cgroup-nft-run.ts';
 
 const top = 't.slice';
@@ -55,16 +55,16 @@ if (!insideCgroups) {
       assert.deepEqual(packetsMeet('vpn'), ['tcp dport 2 accept', lists('a')]);
       makeUnit(unit('b'));
       remakeUnit(unit('a'));
-      await until('both in the own table', () => {
+      await eventually('both in the own table', () => {
         return idsIn(kernel, ownTable, 'vpn.level2').join() === [id('a'), id('b')].sort().join();
       });
-      await until('b in the set', () => idsIn(kernel, filter, 'units').join() === `${id('b')}`);
-      await until(
+      await eventually('b in the set', () => idsIn(kernel, filter, 'units').join() === `${id('b')}`);
+      await eventually(
         'rules of both',
         () => packetsMeet('vpn').join() === ['tcp dport 2 accept', lists('a'), lists('b', 'tcp dport 25 drop')].join(),
       );
       removeUnit(unit('b'));
-      await until('b is gone from all', () => {
+      await eventually('b is gone from all', () => {
         const left = [...idsIn(kernel, ownTable, 'vpn.level2'), ...idsIn(kernel, filter, 'units')];
         return left.join() === `${id('a')}` && packetsMeet('vpn').length === 2;
       });
@@ -84,7 +84,7 @@ if (!insideCgroups) {
     makeUnit(unit('me'));
     const { openCgroupTree } = await import('../../src/system/linux/cgroupfs.ts');
     const id = (await openCgroupTree()).id(unit('me')) ?? 0n;
-    await until('its element', () => kernel.cgroups(ownTable, 'vpn.level2')?.has(id) === true);
+    await eventually('its element', () => kernel.cgroups(ownTable, 'vpn.level2')?.has(id) === true);
     for (const name of ['me', 'other']) execFileSync('bash', ['-c', `${send} || true`, `${cgroupRoot}/${unit(name)}`]);
     const found = kernel.cgroups(ownTable, 'vpn.level2')?.get(id)?.packets ?? 0;
     // The second may be refused by the socket, since nobody listens there.
@@ -118,7 +118,7 @@ if (!insideCgroups) {
     const { looks, missed } = JSON.parse(String(await report)) as { looks: number; missed: number };
     assert.ok(looks > 200, `${looks} looks`);
     assert.equal(missed, 0, `${missed} of ${looks} looks`);
-    await until('all 41', () => kernel.cgroups(ownTable, 'vpn.level2')?.size === 41);
+    await eventually('all 41', () => kernel.cgroups(ownTable, 'vpn.level2')?.size === 41);
     await running.stop('shutdown');
     kernel.close();
   });
@@ -135,11 +135,11 @@ if (!insideCgroups) {
       await run('nft', ['-f', '-'], administrators);
       remakeUnit(unit(names[reloads % 4] ?? ''));
       if (reloads % 3 === 0) continue;
-      await until(`all after reload ${reloads}`, () => kernel.rulesOf(filter).get('vpn')?.length === 2);
+      await eventually(`all after reload ${reloads}`, () => kernel.rulesOf(filter).get('vpn')?.length === 2);
     }
     const wanted = ['tcp dport 2 accept', ...names.map((name) => lists(name))];
-    await until('all rules', () => packetsMeet('vpn').join('\n') === wanted.join('\n'));
-    await until('all elements', () => kernel.cgroups(filter, 'units')?.size === 4);
+    await eventually('all rules', () => packetsMeet('vpn').join('\n') === wanted.join('\n'));
+    await eventually('all elements', () => kernel.cgroups(filter, 'units')?.size === 4);
     assert.deepEqual(listed('output'), hisOutput);
     assert.deepEqual(running.health().warnings, []);
     await running.stop('shutdown');
@@ -162,10 +162,10 @@ if (!insideCgroups) {
     load('add table ip later');
     load('add chain ip later chain1; add set ip later names { type cgroupsv2; }');
     const later = { family: 'ip', name: 'later' } as const;
-    await until('both', () => kernel.cgroups(later, 'names')?.size === 1 && kernel.rulesOf(later).size === 3);
-    await until('no warning', () => running.health().warnings.length === 0);
+    await eventually('both', () => kernel.cgroups(later, 'names')?.size === 1 && kernel.rulesOf(later).size === 3);
+    await eventually('no warning', () => running.health().warnings.length === 0);
     load('delete table ip later');
-    await until('both are missed again', () => running.health().warnings.length === 2);
+    await eventually('both are missed again', () => running.health().warnings.length === 2);
     await running.stop('shutdown');
     kernel.close();
   });
@@ -192,7 +192,7 @@ if (!insideCgroups) {
     assert.deepEqual(packetsMeet('vpn'), ['tcp dport 2 accept', lists('a', 'tcp dport 26 accept')]);
     assert.equal(kernel.cgroups(filter, 'units')?.size, 1);
     load('add chain inet filter nowhere');
-    await until('the rule that lacked a chain', () => packetsMeet('vpn').includes('meta skuid 7 jump nowhere'));
+    await eventually('the rule that lacked a chain', () => packetsMeet('vpn').includes('meta skuid 7 jump nowhere'));
     await running.stop('shutdown');
     kernel.close();
   });
@@ -209,13 +209,13 @@ if (!insideCgroups) {
       (kernel.elements(filter, 'verdicts') ?? []).map(({ comment }) => comment);
     assert.equal(comments().length, 3);
     makeUnit(unit('b'));
-    await until('one more', () => comments().length === 4);
+    await eventually('one more', () => comments().length === 4);
     removeUnit(unit('a'));
     removeUnit(unit('b'));
-    await until('two less', () => comments().length === 2);
+    await eventually('two less', () => comments().length === 2);
     assert.equal(comments().filter((comment) => comment === undefined).length, 1);
     load('flush map inet filter verdicts');
-    await until('ours is back', () => comments().length === 1);
+    await eventually('ours is back', () => comments().length === 1);
     await running.stop('shutdown');
     kernel.close();
   });
@@ -236,9 +236,9 @@ if (!insideCgroups) {
     const ids = (): readonly string[] => [...(kernel.cgroups(filter, 'verdicts')?.keys() ?? [])].map(String);
     const { openCgroupTree } = await import('../../src/system/linux/cgroupfs.ts');
     const id = String((await openCgroupTree()).id(unit('a')));
-    await until('just the new one', () => comments().length === 3 && ids().every((each) => each === id));
+    await eventually('just the new one', () => comments().length === 3 && ids().every((each) => each === id));
     removeUnit(unit('a'));
-    await until('none', () => comments().length === 0);
+    await eventually('none', () => comments().length === 0);
     await running.stop('shutdown');
     kernel.close();
   });
@@ -261,15 +261,16 @@ if (!insideCgroups) {
     const kernel = await fresh();
     makeUnit(unit('a'));
     const running = await started({ rules: rule('a'), kind: 'nft -i', raw: { group: [group] } });
-    const children = execFileSync('pgrep', ['-P', String(process.pid), '-x', 'nft'], { encoding: 'utf8' })
-      .trim()
-      .split('\n');
-    assert.equal(children.length, 1);
-    process.kill(Number(children[0]), 'SIGKILL');
-    await until('its end', () => kernel.cgroups(ownTable, 'vpn.level2')?.size !== 1);
-    await until('the table', () => kernel.cgroups(ownTable, 'vpn.level2')?.size === 1);
+    const children = (): string =>
+      spawnSync('pgrep', ['-P', String(process.pid), '-x', 'nft'], { encoding: 'utf8' }).stdout.trim();
+    const killed = children();
+    assert.match(killed, /^\d+$/, 'one child');
+    process.kill(Number(killed), 'SIGKILL');
+    // Its table goes with its socket, before it can be followed by another.
+    await eventually('another child', () => !['', killed].includes(children()));
+    await eventually('the table', () => kernel.cgroups(ownTable, 'vpn.level2')?.size === 1);
     makeUnit(unit('b'));
-    await until('a new member', () => kernel.cgroups(ownTable, 'vpn.level2')?.size === 2);
+    await eventually('a new member', () => kernel.cgroups(ownTable, 'vpn.level2')?.size === 2);
     await running.stop('shutdown');
     kernel.close();
   });
@@ -286,8 +287,8 @@ if (!insideCgroups) {
     });
     makeUnit(`${top}/y"; delete table inet filter; ".service`);
     makeUnit(unit('b'));
-    await until('b', () => kernel.cgroups(ownTable, 'vpn.level2')?.size === 2);
-    await until('rules of both', () => packetsMeet('vpn').length === 3);
+    await eventually('b', () => kernel.cgroups(ownTable, 'vpn.level2')?.size === 2);
+    await eventually('rules of both', () => packetsMeet('vpn').length === 3);
     assert.deepEqual(listed('output'), hisOutput);
     assert.equal(kernel.hasTable({ family: 'inet', name: 'evil' }), false);
     await running.stop('shutdown');

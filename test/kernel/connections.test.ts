@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { linkEnd, serviceAddress } from '../../src/lab/plan.ts';
+import { eventually } from '../system/eventually.ts';
 import type { KeptAnswer } from './keeping-client.ts';
-import { eventually, RoutedLab } from './routed-lab.ts';
+import { RoutedLab } from './routed-lab.ts';
 
 const [stuck, other] = [serviceAddress(4, 0, 0), serviceAddress(4, 1, 0)];
 const client = fileURLToPath(new URL('./keeping-client.js', import.meta.url));

@@ -8,9 +8,10 @@ import { after, test } from 'node:test';
 import { NameHash } from '../../src/dnstest/name-hash.ts';
 import { CertificateAuthority } from '../../src/lab/certificates.ts';
 import { mainJs } from '../checkout.ts';
+import { eventually } from '../system/eventually.ts';
 import { check, verdict } from './dnstest-check-run.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
-import { eventually } from './routed-lab.ts';
+import { unboundIn } from './unbound-config.ts';
 
 const key = 'secret';
 const zone = '127.0.0.7';
@@ -87,14 +88,7 @@ async function unbound(shape: UnboundShape = {}): Promise<{ readonly address: st
   instances++;
   const address = `127.0.0.${instances}`;
   const file = join(folder, `${address}.conf`);
-  const text = `server:
-  chroot: ""
-  username: ""
-  directory: "${folder}"
-  pidfile: ""
-  use-syslog: no
-  do-daemonize: no
-  num-threads: 1
+  const text = `${unboundIn(folder)}  num-threads: 1
   interface: ${address}
   access-control: 127.0.0.0/8 ${allow}
   do-not-query-localhost: ${asksLocalhost ? 'no' : 'yes'}

@@ -9,6 +9,7 @@ import { Answerer, type ServedZone } from '../../src/dnstest/answer.ts';
 import { NameHash } from '../../src/dnstest/name-hash.ts';
 import { usualTcpLimits, ZoneServer } from '../../src/dnstest/server.ts';
 import { LinuxDnsListeners } from '../../src/system/linux/dns-listen.ts';
+import { unboundIn } from './unbound-config.ts';
 
 export const hash = new NameHash('hash-key');
 
@@ -182,15 +183,8 @@ ns.test A 127.0.0.2
 
 /** `more`: lines of the server: clause; `after`: other clauses. Listens on 127.0.0.1. */
 export function startUnbound(t: TestContext, more: string, after: string): RunningResolver {
-  const config = `server:
-  chroot: ""
-  username: ""
-  directory: "FOLDER"
-  pidfile: ""
-  use-syslog: no
-  logfile: "FOLDER/log"
+  const config = `${unboundIn('FOLDER')}  logfile: "FOLDER/log"
   verbosity: 2
-  do-daemonize: no
   interface: 127.0.0.1
   root-hints: "FOLDER/hints"
   trust-anchor-signaling: no

@@ -5,11 +5,11 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { keyText, signingKey } from '../../src/dyndns/keys.ts';
 import { decodePacket } from '../../src/dyndns/packet.ts';
 import { fitsStrict } from '../../src/dyndns/signature.ts';
+import { eventually } from '../system/eventually.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
 
 const ip = (text: string): void => void execFileSync('ip', text.split(' '), { stdio: 'pipe' });
@@ -17,17 +17,9 @@ const entry = fileURLToPath(new URL('./dyndns-client-entry.js', import.meta.url)
 const key = signingKey(new Uint8Array(32).fill(3));
 const keyPath = '/run/dyndns.key';
 
-/** Fails after 30 s. */
-async function until(what: string, look: () => boolean): Promise<void> {
-  const end = Date.now() + 30_000;
-  while (!look()) {
-    assert.ok(Date.now() < end, `in 30 s never: ${what}; the clients said:\n${said.join('')}`);
-    await wait(50);
-  }
-}
-
 /** What the clients wrote to standard error. */
 const said: string[] = [];
+const details = (): string => said.join('');
 
 /** Who sent packets, in the order of their arrival: `address>port` for the port that they came to. */
 class Server {
@@ -49,12 +41,14 @@ class Server {
   }
 
   /** Waits for a packet from this address after the first `seen` ones. */
-  from(address: string, seen = 0): Promise<void> {
-    return until(`a packet from ${address}`, () => this.got.slice(seen).some(({ from }) => from === address));
+  async from(address: string, seen = 0): Promise<void> {
+    await eventually(`a packet from ${address}`, () => this.got.slice(seen).some(({ from }) => from === address), {
+      details,
+    });
   }
 
-  count(least: number): Promise<void> {
-    return until(`${least} packets`, () => this.got.length >= least);
+  async count(least: number): Promise<void> {
+    await eventually(`${least} packets`, () => this.got.length >= least, { details });
   }
 
   close(): void {
@@ -136,7 +130,9 @@ if (!insideNamespace) {
     ip('-n client route add default via 10.1.0.1');
     await server.from('10.1.0.3', seen);
     ip('link set lan down');
-    await until('the cut is seen', () => /addresses-changed gone="default wan via 10\.1\.0\.1/.test(said.join('')));
+    await eventually('the cut is seen', () =>
+      /addresses-changed gone="default wan via 10\.1\.0\.1/.test(said.join('')),
+    );
     seen = server.got.length;
     ip('link set lan up');
     await server.from('10.1.0.3', seen);

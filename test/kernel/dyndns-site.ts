@@ -10,6 +10,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { readSeed, type SigningKey } from '../../src/dyndns/keys.ts';
 import { UdpNameServer } from '../../src/system/linux/name-server.ts';
 import { mainJs } from '../checkout.ts';
+import { eventually } from '../system/eventually.ts';
 
 export const port = 5533;
 export const name = 'home.example.org';
@@ -100,12 +101,9 @@ export async function onSite(zoneText: string, work: (site: Site) => Promise<voi
   }
 }
 
-export async function until(holds: () => boolean | Promise<boolean>, what: () => string): Promise<void> {
-  for (let tries = 0; tries < 1600; tries += 1) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  assert.fail(`did not come true: ${what()}`);
+/** `details`: for when it never holds. */
+export async function until(holds: () => boolean | Promise<boolean>, details: () => string): Promise<void> {
+  await eventually('what is waited for', holds, { details });
 }
 
 /** From a source address of this host. */

@@ -8,7 +8,6 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -19,29 +18,18 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/core/clock.ts';
 import { type FileCalls, fileCalls } from '../../src/system/linux/file-calls.ts';
 import { LinuxZoneFiles } from '../../src/system/linux/zone-file-io.ts';
+import { inFolder } from '../in-folder.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
 
 const upper = (content: Buffer): Buffer => Buffer.from(content.toString('latin1').toUpperCase(), 'latin1');
 const killed = join(dirname(fileURLToPath(import.meta.url)), 'dyndns-zone-kill-child.js');
 const leftovers = (folder: string): string[] => readdirSync(folder).filter((name) => name.includes('netsteward-new'));
-
-function inFolder(work: (folder: string) => Promise<void>): () => Promise<void> {
-  return async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'zone-steps-'));
-    try {
-      await work(folder);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  };
-}
 
 /** Lets `work` run with `exchange` in place of the real one, which `exchange` gets as its third argument. */
 async function exchanging(

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { serviceAddress } from '../../src/lab/plan.ts';
 import type { RunningDetail } from '../../src/nbrpc/index.ts';
-import { eventually, RoutedLab } from './routed-lab.ts';
+import { eventually } from '../system/eventually.ts';
+import { RoutedLab } from './routed-lab.ts';
 
 const config = `[nbrpc]
 schedule = "prompt"
@@ -58,13 +59,13 @@ test('services take the first exit, the next one when it is dead, and none witho
   assert.deepEqual(await elements('blocked4-one'), [around]);
 
   await cut('exit', true);
-  await routed.fetchUntil('around.example', {}, 'took the second exit', ({ via }) => via === 'second tunnel', 60);
+  await routed.fetchUntil('around.example', {}, 'took the second exit', ({ via }) => via === 'second tunnel');
   assert.deepEqual([await elements('blocked4-one'), await elements('drop4')], [[], []]);
   // Blocked since the start, and seen to work through the second exit alone.
-  await routed.fetchUntil('blocked.example', {}, 'was routed around', ({ via }) => via === 'second tunnel', 90);
+  await routed.fetchUntil('blocked.example', {}, 'was routed around', ({ via }) => via === 'second tunnel');
 
   await cut('exit2', true);
-  await eventually('dropped', async () => (await elements('drop4')).includes(around), 60);
+  await eventually('dropped', async () => (await elements('drop4')).includes(around));
   const dropped = await routed.lab.curl('around.example', { timeout: 1000 });
   assert.deepEqual([dropped.ok, dropped.reason], [false, 'timeout']);
   const still = await routed.lab.curl('news.example');

@@ -6,7 +6,8 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { serviceAddress } from '../../src/lab/plan.ts';
 import { checkout, mainJs } from '../checkout.ts';
-import { eventually, RoutedLab } from './routed-lab.ts';
+import { eventually } from '../system/eventually.ts';
+import { RoutedLab } from './routed-lab.ts';
 
 const keepingClient = fileURLToPath(new URL('./keeping-client.js', import.meta.url));
 const guarded = '\non_stop = "keep"\nwhile_down = "drop"\n';
@@ -77,7 +78,7 @@ before(async () => {
       const [address = ''] = addresses(1);
       const early = await lab.curl('news.example', { address, timeout: 800 });
       assert.equal(early.ok, false, 'the LAN reaches the world before netsteward is there');
-      const own = await lab.curl('news.example', { host: 'router', address, timeout: 800 });
+      const own = await lab.curl('news.example', { host: 'router', address });
       assert.ok(own.ok, 'the router itself does not');
     },
   });

@@ -4,9 +4,9 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { StatusReport } from '../../src/supervisor/status-report.ts';
 import { mainJs } from '../checkout.ts';
+import { eventually } from '../system/eventually.ts';
 
 /** Host names that are addresses need no resolver, and `=na` no check. */
 export const ownTable: readonly string[] = ['[nbrpc.table]', 'exempt_source_ports = "61000-64999"'];
@@ -111,12 +111,9 @@ export class Daemon {
   }
 
   /** Waits until the log has this. */
-  says(pattern: RegExp): Promise<void> {
-    return until(
-      `the log says ${pattern}`,
-      () => pattern.test(this.log),
-      () => this.log.slice(-3000),
-    );
+  async says(pattern: RegExp): Promise<void> {
+    const details = (): string => this.log.slice(-3000);
+    await eventually(`the log says ${pattern}`, () => pattern.test(this.log), { details });
   }
 
   async ready(): Promise<this> {
@@ -151,24 +148,10 @@ export class Daemon {
 
   /** Waits for a warning of this code, and gives its text. */
   async warning(code: string): Promise<string> {
-    let text: string | undefined;
-    await until(`a warning ${code}`, async () => {
-      text = (await this.status()).warnings.find((warning) => warning.code === code)?.text;
-      return text !== undefined;
-    });
-    return text ?? '';
-  }
-}
-
-export async function until(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  details: () => string = () => '',
-): Promise<void> {
-  const end = Date.now() + 15_000;
-  while (!(await holds())) {
-    if (Date.now() > end) assert.fail(`never: ${what}\n${details()}`);
-    await wait(50);
+    return eventually(
+      `a warning ${code}`,
+      async () => (await this.status()).warnings.find((warning) => warning.code === code)?.text,
+    );
   }
 }
 

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { serviceAddress } from '../../src/lab/plan.ts';
 import type { RunningDetail } from '../../src/nbrpc/index.ts';
-import { eventually, RoutedLab } from './routed-lab.ts';
+import { eventually } from '../system/eventually.ts';
+import { RoutedLab } from './routed-lab.ts';
 
 const names = ['used.example', 'idle.example', 'free.example'] as const;
 const addressOf = (name: (typeof names)[number]): string => serviceAddress(4, names.indexOf(name), 0);
@@ -44,5 +45,5 @@ test('what the LAN uses is noted where it is listed; netsteward`s own checks and
   }
   assert.deepEqual(await noted(), [addressOf('used.example')]);
   // It is asked for three times a minute.
-  await eventually('netsteward knows', async () => (await detail())?.inUse === 1, 45);
+  await eventually('netsteward knows', async () => (await detail())?.inUse === 1);
 });

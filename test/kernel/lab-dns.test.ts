@@ -13,7 +13,7 @@ const lab = await labForTests([
 const program = `
 const { Resolver } = require('node:dns').promises;
 const [name, type, server] = process.argv.slice(1);
-const resolver = new Resolver({ timeout: 400, tries: 1 });
+const resolver = new Resolver({ timeout: 2000, tries: 1 });
 resolver.setServers([server]);
 resolver.resolve(name, type).then((list) => console.log(list.join(' ')), (error) => console.log(error.code));
 `;

@@ -5,10 +5,10 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Lab } from '../../src/lab/lab.ts';
 import { childrenOf, isAlive, type ProcessId, processId } from '../../src/lab/process-id.ts';
+import { eventually } from '../system/eventually.ts';
 import { scratchFolder } from './lab-fixture.ts';
 
 const scratch = scratchFolder();
@@ -31,13 +31,6 @@ function host(): unknown {
 function family(pid: number): ProcessId[] {
   const id = processId(pid);
   return id === undefined ? [] : [id, ...childrenOf(pid).flatMap(family)];
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; !condition(); turn++) {
-    assert.ok(turn < 500, `never happened: ${what}`);
-    await wait(10);
-  }
 }
 
 test('up and down leave the host as it was', async () => {
@@ -75,12 +68,12 @@ test('whichever of its own processes is killed, all of the lab goes, and the nex
     const lab = await Lab.up({ stateDir });
     const bystander = lab.spawn('router', ['sleep', '1000'], { stdio: 'ignore' });
     await once(bystander, 'spawn');
-    await until(() => family(lab.keeperPid).length >= 4, 'the lab is complete');
+    await eventually('the lab is complete', () => family(lab.keeperPid).length >= 4);
     const processes = [...family(lab.keeperPid), ...family(bystander.pid ?? 0)];
     const [keeper = 0] = childrenOf(lab.keeperPid);
     const pid = { 'first process': lab.keeperPid, keeper, 'a server': childrenOf(keeper)[0] ?? 0 }[victim];
     process.kill(pid, 'SIGKILL');
-    await until(() => !processes.some(isAlive), `all end after ${victim}`);
+    await eventually(`all end after ${victim}`, () => !processes.some(isAlive));
     assert.equal(lab.running, false);
     assert.deepEqual(host(), before);
   }
@@ -98,7 +91,7 @@ test('a lab ends with the process that brought it up, unless it is detached', as
     const lab = Lab.attach(stateDir);
     child.kill('SIGKILL');
     await once(child, 'close');
-    if (mode === 'attached') await until(() => !lab.running, 'the lab ended with its owner');
+    if (mode === 'attached') await eventually('the lab ended with its owner', () => !lab.running);
     else assert.ok((await lab.curl('video.example')).ok, 'still there');
     await lab.down();
     assert.ok(!existsSync(stateDir));
@@ -123,9 +116,9 @@ test('programs inside get signals, input and folder, and give back output and ex
     said += data;
   });
   const closed = once(child, 'close');
-  await until(() => said.includes('ready'), 'ready');
+  await eventually('ready', () => said.includes('ready'));
   child.kill('SIGHUP');
-  await until(() => said.includes('hup'), 'SIGHUP arrived');
+  await eventually('SIGHUP arrived', () => said.includes('hup'));
   child.kill('SIGTERM');
   assert.deepEqual(await closed, [9, null]);
   assert.equal(said, 'ready\nhup\nterm\n');

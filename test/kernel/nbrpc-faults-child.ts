@@ -15,6 +15,7 @@ import { FakeHttpProbe } from '../fakes/fake-http-probe.ts';
 import { FakeResolver } from '../fakes/fake-resolver.ts';
 import { FakeUplink } from '../fakes/fake-uplink.ts';
 import { MemoryLog } from '../fakes/memory-log.ts';
+import { eventually } from '../system/eventually.ts';
 
 const [, , mode = '', folder = ''] = process.argv;
 const resolver = new FakeResolver();
@@ -102,14 +103,8 @@ async function flipForEver(): Promise<void> {
   }
 }
 
-let said = (): string => '';
-
-async function until(what: string, good: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if (good()) return;
-    await wait(50);
-  }
-  throw new Error(`never: ${what}; held ${held.at(-1)}; ${said()}`);
+async function rerouted(): Promise<void> {
+  await eventually('rerouted', () => held.at(-1) === '9.9.9.9', { details: () => `held ${held.at(-1)}` });
 }
 
 async function fillTheDisk(): Promise<void> {
@@ -121,8 +116,7 @@ async function fillTheDisk(): Promise<void> {
       .health()
       .warnings.map(({ code, text }) => `${code}: ${text}`)
       .join();
-  said = codes;
-  await until('checked', () => probe.requests.length > 2);
+  await eventually('checked', () => probe.requests.length > 2);
   const filler = `${folder}/filler`;
   for (const size of [65_536, 4096, 512]) {
     const descriptor = openSync(filler, 'a');
@@ -135,14 +129,14 @@ async function fillTheDisk(): Promise<void> {
     }
   }
   probe.blocked('a.example');
-  await until('a warning', () => codes() !== '');
+  await eventually('a warning', () => codes() !== '');
   const warned = codes();
   const requests = probe.requests.length;
-  await until('more checks', () => probe.requests.length > requests + 1);
+  await eventually('more checks', () => probe.requests.length > requests + 1);
   const while_full = [...held];
   rmSync(filler);
-  await until('no warning', () => codes() === '');
-  await until('rerouted', () => held.at(-1) === '9.9.9.9');
+  await eventually('no warning', () => codes() === '', { details: codes });
+  await rerouted();
   await running.stop('shutdown');
   process.stdout.write(`${JSON.stringify({ warned, while_full, after: held.at(-1) })}\n`);
 }
@@ -164,7 +158,7 @@ async function tryToStart(): Promise<void> {
   resolver.answer('a.example', '9.9.9.9');
   try {
     const running = await start();
-    await until('rerouted', () => held.at(-1) === '9.9.9.9');
+    await rerouted();
     await running.stop('shutdown');
     process.stdout.write('started\n');
   } catch (error) {
@@ -178,7 +172,7 @@ async function runBeside(): Promise<void> {
   files.put('/a.list', 'a.example');
   resolver.answer('a.example', '9.9.9.9');
   const running = await start();
-  await until('checked', () => probe.requests.length > 2);
+  await eventually('checked', () => probe.requests.length > 2);
   let ticks = 0;
   const ticking = setInterval(() => ticks++, 20);
   process.stdout.write('ready\n');
@@ -188,7 +182,7 @@ async function runBeside(): Promise<void> {
     setTimeout(() => process.stdout.write(`${JSON.stringify({ ticks, held: held.at(-1) })}\n`), 1500);
   });
   await new Promise((resolve) => process.stdin.on('end', resolve));
-  await until('rerouted', () => held.at(-1) === '9.9.9.9');
+  await rerouted();
   clearInterval(ticking);
   await running.stop('shutdown');
   process.stdout.write(`${JSON.stringify({ after: held.at(-1), warnings: running.health().warnings })}\n`);
@@ -200,13 +194,13 @@ async function loseTheFile(): Promise<void> {
   resolver.answer('a.example', '9.9.9.9');
   probe.blocked('a.example');
   await start();
-  await until('rerouted', () => held.at(-1) === '9.9.9.9');
+  await rerouted();
   const before = held.length;
   const path = `${folder}/state.db`;
   for (const log of ['', '-wal', '-shm']) rmSync(path + log, { force: true });
-  await until('a new state file', () => existsSync(path));
+  await eventually('a new state file', () => existsSync(path));
   const requests = probe.requests.length;
-  await until('more checks', () => probe.requests.length > requests + 2);
+  await eventually('more checks', () => probe.requests.length > requests + 2);
   process.stdout.write(`${JSON.stringify({ held: [...new Set(held.slice(before))] })}\n`);
 }
 

@@ -4,12 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SqliteStore } from '../../src/system/linux/sqlite.ts';
+import { eventually } from '../system/eventually.ts';
 
 const folder = mkdtempSync('/tmp/netsteward-faults-');
 const started = new Set<ChildProcess>();
@@ -56,19 +57,23 @@ test(`killed with SIGKILL ${kills} times, it always opens its state, has lost no
   const rounds = async (lane: number): Promise<{ starts: number; acts: number }> => {
     const where = join(folder, `killed-${lane}`);
     mkdirSync(where);
+    const told = join(where, 'acts');
+    const acts = (): number => (existsSync(told) ? (readFileSync(told, 'utf8').match(/^act /gm)?.length ?? 0) : 0);
     for (let round = 0; round < kills / 2; round++) {
       const running = child('flip', where);
       const closed = ended(running);
       if (round % 10 === 9) await wait((round * 7) % 120);
       else {
+        const before = acts();
         await line(running);
-        // From before the first pass to some hundred passes later.
-        await wait((round * 13) % 41);
+        // From before the first pass to some hundred passes later; a third of them not before the sets were changed.
+        if (round % 3 === 1) await eventually('passes that change the sets', () => acts() >= before + 5);
+        else await wait((round * 13) % 41);
       }
       running.kill('SIGKILL');
       await closed;
     }
-    const lines = readFileSync(join(where, 'acts'), 'utf8').trimEnd().split('\n');
+    const lines = readFileSync(told, 'utf8').trimEnd().split('\n');
     let acted = 0;
     let starts = 0;
     for (const [index, text] of lines.entries()) {
@@ -94,7 +99,7 @@ test('on a full disk routing stays, checks go on, a warning says so, and it reco
   const inside = `mount -t tmpfs -o size=1m tmpfs /run && mkdir /run/state && exec "$@"`;
   const root = process.getuid?.() === 0 ? ['-m'] : ['-Urm', '--map-root-user'];
   const argv = [...root, 'bash', '-c', inside, 'bash', process.execPath, script, 'full', '/run/state'];
-  const { stdout, stderr, status } = spawnSync('unshare', argv, { encoding: 'utf8', timeout: 60_000 });
+  const { stdout, stderr, status } = spawnSync('unshare', argv, { encoding: 'utf8', timeout: 200_000 });
   assert.equal(status, 0, stderr);
   const said = JSON.parse(stdout) as { warned: string; while_full: string[]; after: string };
   assert.match(said.warned, /^state-not-saved: the state file \/run\/state\/state\.db cannot be written: .*full/);
@@ -105,7 +110,7 @@ test('a state file on a read-only file system is a clear error at the start, and
   const inside = `mount -t tmpfs tmpfs /run && mkdir /run/state && mount -o remount,ro /run && "$@" && mount -o remount,rw /run && exec "$@"`;
   const root = process.getuid?.() === 0 ? ['-m'] : ['-Urm', '--map-root-user'];
   const argv = [...root, 'bash', '-c', inside, 'bash', process.execPath, script, 'start', '/run/state'];
-  const { stdout, stderr, status } = spawnSync('unshare', argv, { encoding: 'utf8', timeout: 60_000 });
+  const { stdout, stderr, status } = spawnSync('unshare', argv, { encoding: 'utf8', timeout: 200_000 });
   assert.equal(status, 0, stderr);
   assert.equal(
     stdout,

@@ -1,21 +1,19 @@
 /** An agent of its own service that tells use and drops connections, on the real kernel: as far as its own file allows, no further. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { agentConfig } from '../../src/cli/compose.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { parseNbrpc, sinkOf } from '../../src/nbrpc/config.ts';
+import { parseNbrpc } from '../../src/nbrpc/config.ts';
+import { sinkOf } from '../../src/nbrpc/sink-of.ts';
 import { NftAgentClient } from '../../src/system/linux/nft-agent-client.ts';
 import { connectedAgent } from '../../src/system/linux/nft-agent-connect.ts';
 import type { OwnTableConfig } from '../../src/system/linux/nft-agent-protocol.ts';
-import { mainJs } from '../checkout.ts';
 import { MemoryLog } from '../fakes/memory-log.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
+import { ServedAgent } from './served-agent.ts';
 import { trackEntries } from './tracked-entries.ts';
 
 const parsed = parseNbrpc({
@@ -31,8 +29,7 @@ const parsed = parseNbrpc({
 if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
 /** As `netsteward run` asks for with the same keys. */
 const config = agentConfig(sinkOf(parsed.config)) as OwnTableConfig;
-const file = `agent = "nft.sock"
-in_use = true
+const rights = `in_use = true
 drop_connections = true
 [table]
 mask = 0x30000
@@ -55,12 +52,10 @@ const sets = (contents: Record<string, readonly string[]>) =>
   new Map(Object.entries(contents).map(([name, members]) => [name, new Set(members)]));
 
 function inside(): void {
-  const folder = mkdtempSync(join(tmpdir(), 'netsteward-agent-'));
-  const path = join(folder, 'nft.sock');
-  let agent: ChildProcess;
+  let agent: ServedAgent;
   const open = (wanted: OwnTableConfig): NftAgentClient =>
     new NftAgentClient({
-      open: connectedAgent(path),
+      open: connectedAgent(agent.socket),
       config: wanted,
       onStop: 'keep',
       outlives: true,
@@ -68,43 +63,25 @@ function inside(): void {
       log: new MemoryLog(),
     });
 
-  async function holds(what: string, look: () => boolean): Promise<void> {
-    for (let tries = 0; !look(); tries += 1) {
-      if (tries > 1500) assert.fail(`never: ${what}`);
-      await wait(20);
-    }
-  }
-
   before(async () => {
-    const place = join(folder, 'nft-agent.toml');
-    writeFileSync(place, file);
-    agent = spawn(process.execPath, [mainJs, 'nft-agent', '--serve', place], { stdio: 'inherit' });
-    await holds('the socket', () => {
-      try {
-        return (statSync(path).mode & 0o777) === 0o660;
-      } catch {
-        return false;
-      }
-    });
+    agent = new ServedAgent(rights);
+    await agent.ready();
   });
-  after(() => {
-    agent?.kill('SIGKILL');
-    rmSync(folder, { recursive: true });
-  });
+  after(() => agent?.end());
 
   test('connections to what changes its route go, also when a new client finds it otherwise, and others stay', async () => {
     const first = open(config);
     await first.hold(sets({ 'blocked4-near': ['203.0.113.1'], listed4: ['203.0.113.1', '203.0.113.2'] }));
     await trackEntries([1, 2, 3].flatMap((n) => entries(`203.0.113.${n}`, 40)));
     await first.hold(sets({ 'blocked4-far': ['203.0.113.1'], listed4: ['203.0.113.1', '203.0.113.3'] }));
-    await holds('the first are gone', () => connections('203.0.113.1') === 0);
+    await agent.holds('the first are gone', () => connections('203.0.113.1') === 0);
     assert.deepEqual([connections('203.0.113.2'), connections('203.0.113.3')], [40, 40], 'listing is no route');
-    await holds('it is told', () => first.status().connections?.dropped === 40);
+    await agent.holds('it is told', () => first.status().connections?.dropped === 40);
     await first.close('keep');
 
     const second = open(config);
     await second.hold(sets({ 'blocked4-far': ['203.0.113.1', '203.0.113.2'] }));
-    await holds('the second are gone', () => connections('203.0.113.2') === 0);
+    await agent.holds('the second are gone', () => connections('203.0.113.2') === 0);
     assert.equal(connections('203.0.113.3'), 40);
     await second.close('flush');
   });

@@ -1,21 +1,17 @@
 /** `nft-agent --serve` against the real kernel, and against who owns the process at the other end of its socket. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { packageVersion } from '../../src/cli/version.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { NftAgentClient } from '../../src/system/linux/nft-agent-client.ts';
 import { connectedAgent } from '../../src/system/linux/nft-agent-connect.ts';
 import { lookAtAgent } from '../../src/system/linux/nft-agent-look.ts';
 import type { AgentConfig, ForeignSetsConfig, OnStop } from '../../src/system/linux/nft-agent-protocol.ts';
-import { mainJs } from '../checkout.ts';
 import { MemoryLog } from '../fakes/memory-log.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
+import { ServedAgent } from './served-agent.ts';
 
 const allowed: ForeignSetsConfig = {
   kind: 'foreign',
@@ -31,24 +27,20 @@ const nft = (...words: string[]): string => execFileSync('nft', words, { encodin
 const elements = (): string => nft('list', 'set', 'inet', 'filter', 'blocked4');
 
 function inside(): void {
-  const folder = mkdtempSync(join(tmpdir(), 'netsteward-agent-'));
-  const path = join(folder, 'nft.sock');
-  let agent: ChildProcess;
-  let said = '';
+  let agent: ServedAgent;
   let original = '';
-
-  const holds = async (what: string, look: () => boolean): Promise<void> => {
-    for (let tries = 0; !look(); tries += 1) {
-      if (tries > 1500) assert.fail(`never: ${what}\n${said}`);
-      await wait(20);
-    }
-  };
   const client = (config: AgentConfig = allowed, onStop: OnStop = 'keep') =>
-    new NftAgentClient({ open: connectedAgent(path), config, onStop, clock: systemClock, log: new MemoryLog() });
+    new NftAgentClient({
+      open: connectedAgent(agent.socket),
+      config,
+      onStop,
+      clock: systemClock,
+      log: new MemoryLog(),
+    });
 
   /** Says this, and gives what it heard until the agent has closed the connection, or has answered `answers` times. */
   async function attack(bytes: readonly (string | Buffer)[], answers = Number.POSITIVE_INFINITY): Promise<string> {
-    const socket = connect(path);
+    const socket = connect(agent.socket);
     let heard = '';
     const over = new Promise<void>((resolve) => {
       socket.on('close', () => resolve());
@@ -74,31 +66,17 @@ function inside(): void {
     assert.match(elements(), /127\.0\.0\.7/);
     await sets.hold(new Map());
     await sets.close('keep');
-    assert.equal(agent.exitCode, null, said);
+    assert.equal(agent.process.exitCode, null, agent.said);
     assert.equal(nft('list', 'ruleset'), original);
   }
 
   before(async () => {
     nft(ruleset);
     original = nft('list', 'ruleset');
-    const config = join(folder, 'nft-agent.toml');
-    writeFileSync(config, 'agent = "nft.sock"\n[sets]\nblocked4 = "blocked4"\n');
-    agent = spawn(process.execPath, [mainJs, 'nft-agent', '--serve', config], { stdio: ['ignore', 'inherit', 'pipe'] });
-    agent.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
-    await holds('the socket', () => {
-      try {
-        return (statSync(path).mode & 0o777) === 0o660;
-      } catch {
-        return false;
-      }
-    });
+    agent = new ServedAgent('[sets]\nblocked4 = "blocked4"\n');
+    await agent.ready();
   });
-  after(() => {
-    agent?.kill('SIGKILL');
-    rmSync(folder, { recursive: true });
-  });
+  after(() => agent?.end());
 
   test('what a client holds stays when it ends or dies, and the next one goes on with it', async () => {
     const first = client();
@@ -110,13 +88,13 @@ function inside(): void {
     await second.hold(new Map([['blocked4', new Set(['127.0.0.2'])]]));
     assert.doesNotMatch(elements(), /127\.0\.0\.1\b/);
     await second.close('flush');
-    await holds('it is empty', () => !/127/.test(elements()));
+    await agent.holds('it is empty', () => !/127/.test(elements()));
   });
 
   test('a client that is gone without a word leaves what its on_stop says', async () => {
     const replace = line({ type: 'replace', id: 2, sets: { blocked4: ['127.0.0.3'] } });
     await attack([configure.replace('keep', 'flush'), replace], 3);
-    await holds('it is empty', () => !/127/.test(elements()));
+    await agent.holds('it is empty', () => !/127/.test(elements()));
     await unharmed();
   });
 
@@ -125,7 +103,7 @@ function inside(): void {
     await sets.hold(new Map([['blocked4', new Set(['127.0.0.4'])]]));
     await sets.close('keep');
     nft('flush', 'set', 'inet', 'filter', 'blocked4');
-    await holds('it is there again', () => elements().includes('127.0.0.4'));
+    await agent.holds('it is there again', () => elements().includes('127.0.0.4'));
     await unharmed();
   });
 
@@ -166,10 +144,13 @@ function inside(): void {
   test('a look tells what it would take and its version, and disturbs nobody', async () => {
     const sets = client();
     await sets.hold(new Map([['blocked4', new Set(['127.0.0.8'])]]));
-    assert.deepEqual(await lookAtAgent(path, allowed, systemClock), { kind: 'fits', version: packageVersion() });
-    const other = await lookAtAgent(path, { ...allowed, table: 'other' }, systemClock);
+    assert.deepEqual(await lookAtAgent(agent.socket, allowed, systemClock), {
+      kind: 'fits',
+      version: packageVersion(),
+    });
+    const other = await lookAtAgent(agent.socket, { ...allowed, table: 'other' }, systemClock);
     assert.ok(other.kind === 'refuses' && other.code === 'agent-not-allowed', JSON.stringify(other));
-    const nobody = await lookAtAgent(`${path}.none`, allowed, systemClock);
+    const nobody = await lookAtAgent(`${agent.socket}.none`, allowed, systemClock);
     assert.ok(nobody.kind === 'silent' && /there is no such socket/.test(nobody.reason), JSON.stringify(nobody));
     assert.match(elements(), /127\.0\.0\.8/);
     assert.equal(sets.status().connected, true);
@@ -211,22 +192,22 @@ function inside(): void {
     }
     await unharmed();
     for (const why of [/longer than 16777216 bytes/, /nested deeper than/, /did not begin with a configuration/]) {
-      assert.match(said, why);
+      assert.match(agent.said, why);
     }
     // At its highest. Where JSON.parse() gets to see the deep ones, it is 1.3 GB.
     const resident = Number(
-      /VmHWM:\s+(\d+)/.exec(execFileSync('cat', [`/proc/${agent.pid}/status`], { encoding: 'utf8' }))?.[1],
+      /VmHWM:\s+(\d+)/.exec(execFileSync('cat', [`/proc/${agent.process.pid}/status`], { encoding: 'utf8' }))?.[1],
     );
     assert.ok(resident < 400_000, `${resident} kB at most`);
   });
 
   test('a request without end, and answers that nobody reads, do not hold up another client', async () => {
-    const slow = Array.from({ length: 6 }, () => connect(path));
+    const slow = Array.from({ length: 6 }, () => connect(agent.socket));
     for (const socket of slow) {
       socket.on('error', () => {});
       socket.write('{"type":"conf');
     }
-    const deaf = connect(path);
+    const deaf = connect(agent.socket);
     deaf.on('error', () => {});
     deaf.pause();
     deaf.write(configure);
@@ -240,9 +221,9 @@ function inside(): void {
   test('SIGTERM ends it with 0, and what it holds stays', async () => {
     const sets = client();
     await sets.hold(new Map([['blocked4', new Set(['127.0.0.6'])]]));
-    const code = new Promise((resolve) => agent.once('exit', resolve));
-    agent.kill('SIGTERM');
-    assert.equal(await code, 0, said);
+    const code = new Promise((resolve) => agent.process.once('exit', resolve));
+    agent.process.kill('SIGTERM');
+    assert.equal(await code, 0, agent.said);
     assert.match(elements(), /127\.0\.0\.6/);
     await sets.close('keep');
   });

@@ -10,32 +10,16 @@ import { NftAgentClient } from '../../src/system/linux/nft-agent-client.ts';
 import type { ForeignSetsConfig, OnStop, OwnTableConfig } from '../../src/system/linux/nft-agent-protocol.ts';
 import { openNft } from '../../src/system/linux/nft-open.ts';
 import { nftScript } from '../../src/system/nft-script.ts';
+import { foreignSetsConfig, ownTableConfig } from '../fakes/agent-configs.ts';
 import { MemoryLog } from '../fakes/memory-log.ts';
+import { eventually } from '../system/eventually.ts';
 import { agentCommand } from './nft-agent-entry.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
 
 const command = [...agentCommand, '--supervised'];
 
-const own: OwnTableConfig = {
-  kind: 'own',
-  name: 'netsteward-nbrpc',
-  mark: 0x10000,
-  mask: 0x10000,
-  markForwarded: true,
-  markOwn: true,
-  exemptSourcePorts: { from: 61000, to: 64999 },
-  exemptUid: 998,
-  never: ['9.9.9.9'],
-};
-const foreign: ForeignSetsConfig = {
-  kind: 'foreign',
-  family: 'inet',
-  table: 'filter',
-  sets: [
-    { name: 'blocked4', type: 'ipv4_addr' },
-    { name: 'blocked6', type: 'ipv6_addr' },
-  ],
-};
+const foreign = foreignSetsConfig;
+const own: OwnTableConfig = { ...ownTableConfig, exemptUid: 998, never: ['9.9.9.9'] };
 const administrators =
   'table inet filter { set blocked4 { type ipv4_addr; }; set blocked6 { type ipv6_addr; }; chain forward { type filter hook forward priority 0; ip daddr @blocked4 counter; }; }';
 
@@ -53,15 +37,6 @@ function elements(set: string, table: string = own.name): readonly string[] | 'm
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Waits, for at most 10 seconds, until it is so. */
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
-    if (holds()) return;
-    await pause(10);
-  }
-  assert.fail(`never: ${what}`);
-}
 
 function client(
   config: OwnTableConfig | ForeignSetsConfig,
@@ -171,14 +146,14 @@ if (!insideNamespace) {
     for (let round = 0; round < 10; round++) {
       nft('flush', 'ruleset');
       nft(administrators);
-      await until('refilled', () => elements('blocked4', 'filter').length === 2);
+      await eventually('refilled', () => elements('blocked4', 'filter').length === 2);
     }
     nft('delete element inet filter blocked4 { 192.0.2.1 }');
-    await until('deleted element is back', () => elements('blocked4', 'filter').length === 2);
+    await eventually('deleted element is back', () => elements('blocked4', 'filter').length === 2);
     nft('add element inet filter blocked4 { 192.0.2.99 }');
-    await until('foreign element is gone', () => !elements('blocked4', 'filter').includes('192.0.2.99'));
-    await until('all told', () => sets.status().refills >= 12);
-    await until('no error any more', () => sets.status().lastError === undefined);
+    await eventually('foreign element is gone', () => !elements('blocked4', 'filter').includes('192.0.2.99'));
+    await eventually('all told', () => sets.status().refills >= 12);
+    await eventually('no error any more', () => sets.status().lastError === undefined);
     nft('add rule inet filter forward counter');
     await pause(200);
     assert.equal(sets.status().refills, 12);
@@ -204,8 +179,8 @@ if (!insideNamespace) {
     assert.deepEqual(elements('blocked4', 'filter'), []);
     nft('flush ruleset');
     nft(administrators);
-    await until('filled without being asked again', () => elements('blocked4', 'filter').length === 1);
-    await until('the error is gone', () => sets.status().lastError === undefined);
+    await eventually('filled without being asked again', () => elements('blocked4', 'filter').length === 1);
+    await eventually('the error is gone', () => sets.status().lastError === undefined);
     await sets.close('flush');
     assert.deepEqual(elements('blocked4', 'filter'), []);
     nft('flush', 'ruleset');
@@ -220,10 +195,10 @@ if (!insideNamespace) {
       const [before] = agentPids();
       assert.ok(before !== undefined);
       process.kill(before, 'SIGKILL');
-      await until('its end is seen', () => !sets.status().connected);
+      await eventually('its end is seen', () => !sets.status().connected);
       nft('flush ruleset');
       nft(administrators);
-      await until('the sets are back', () => elements('blocked4', table).length === 2);
+      await eventually('the sets are back', () => elements('blocked4', table).length === 2);
       await sets.hold(four('192.0.2.2'));
       assert.deepEqual(elements('blocked4', table), ['192.0.2.2']);
       assert.notEqual(agentPids()[0], before);
@@ -275,8 +250,8 @@ if (!insideNamespace) {
     assert.deepEqual(elements('blocked4'), ['192.0.2.1']);
     await first.sets.close('keep');
     assert.equal(first.log.of('nft-table-ends').length, 1);
-    await until('the second one takes over', () => elements('blocked4').includes('192.0.2.2'));
-    await until('and is content', () => second.sets.status().lastError === undefined);
+    await eventually('the second one takes over', () => elements('blocked4').includes('192.0.2.2'));
+    await eventually('and is content', () => second.sets.status().lastError === undefined);
     await second.sets.close('flush');
   });
 
@@ -291,7 +266,7 @@ if (!insideNamespace) {
       await assert.rejects(sets.hold(four('192.0.2.1')), { code: 'table-foreign', message: named });
       assert.equal(nft('list', 'ruleset'), before);
       nft('delete', 'table', 'inet', own.name);
-      await until('it is made once the name is free', () => elements('blocked4').includes('192.0.2.1'));
+      await eventually('it is made once the name is free', () => elements('blocked4').includes('192.0.2.1'));
       await sets.close('flush');
     }
   });

@@ -14,6 +14,8 @@ import { SetKeeper } from '../../src/system/linux/nft-set-keeper.ts';
 import { netlinkEvents, openRulesetEvents } from '../../src/system/linux/ruleset-events.ts';
 import { refusalOf } from '../../src/system/nft-error.ts';
 import { nftScript } from '../../src/system/nft-script.ts';
+import { plainTableConfig } from '../fakes/agent-configs.ts';
+import { eventually } from '../system/eventually.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
 
 const table = { family: 'inet', name: 'owned' } as const;
@@ -97,17 +99,7 @@ if (!insideNamespace) {
 
   test('an own table that went with its nft -i child is made again', async () => {
     await openRulesetEvents();
-    const config: OwnTableConfig = {
-      kind: 'own',
-      name: table.name,
-      mark: 1,
-      mask: 1,
-      markForwarded: true,
-      markOwn: false,
-      exemptSourcePorts: undefined,
-      exemptUid: undefined,
-      never: [],
-    };
+    const config: OwnTableConfig = { ...plainTableConfig, name: table.name, mark: 1, mask: 1 };
     const interactive = await InteractiveNft.open();
     const told: AgentEvent[] = [];
     const keeper = new SetKeeper({
@@ -122,9 +114,7 @@ if (!insideNamespace) {
     const pid = interactive.childPid;
     assert.ok(pid !== undefined);
     process.kill(pid, 'SIGKILL');
-    for (let tries = 0; tries < 300 && !told.some(({ event }) => event === 'refilled'); tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await eventually('refilled', () => told.some(({ event }) => event === 'refilled'));
     assert.match(nft('list', 'set', 'inet', table.name, 'blocked4'), /192\.0\.2\.1/);
     await keeper.close('flush');
     await interactive.close();

@@ -75,7 +75,7 @@ for (const scheme of ['https', 'http'] as const) {
 
     it('a drip or a stall ends with the time-out, however many bytes still come', async () => {
       const paths = ['/drip-headers', '/drip-body', '/stall', '/silence'];
-      const outcomes = await Promise.all(paths.map((path) => ask({ scheme, path, timeout: 400 })));
+      const outcomes = await Promise.all(paths.map((path) => ask({ scheme, path, timeout: 1500 })));
       assert.deepEqual(outcomes.map(verdict), ['http timeout', 'body timeout 200', 'body timeout 200', 'http timeout']);
     });
 
@@ -215,7 +215,7 @@ describe('what came before it failed', () => {
     it(`${scheme}: a page that drips still came in the second half of the time, one that stalls did not`, async () => {
       const [drip, stall, silence] = await Promise.all(
         ['/drip-body', '/stall', '/silence'].map(async (path) => {
-          const outcome = await ask({ scheme, path, timeout: 600 });
+          const outcome = await ask({ scheme, path, timeout: 1500 });
           assert.ok(outcome.kind === 'failure' && outcome.facts !== undefined, verdict(outcome));
           return outcome.facts;
         }),
@@ -251,8 +251,8 @@ describe('slots', () => {
     const narrow = new LinuxHttpProbe({ clock: systemClock, trust, ports, handshakes: 1, connects: 1, sockets: 1 });
     const request = { scheme: 'https', host: 'a.example.test', address: '127.0.0.1', bodyLimit: 100 } as const;
     const outcomes = await Promise.all([
-      narrow.probe({ ...request, path: '/silence', timeout: 700 }, never),
-      narrow.probe({ ...request, path: '/ok', timeout: 600 }, never),
+      narrow.probe({ ...request, path: '/silence', timeout: 2000 }, never),
+      narrow.probe({ ...request, path: '/ok', timeout: 1500 }, never),
     ]);
     assert.deepEqual(outcomes.map(verdict), ['http timeout', '200, 5 bytes']);
   });

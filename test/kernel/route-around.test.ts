@@ -5,7 +5,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { CurlReason } from '../../src/lab/curl.ts';
 import { serviceAddress } from '../../src/lab/plan.ts';
 import type { CensorKind } from '../../src/lab/vocabulary.ts';
-import { eventually, RoutedLab } from './routed-lab.ts';
+import { eventually } from '../system/eventually.ts';
+import { RoutedLab } from './routed-lab.ts';
 
 interface Case {
   readonly kind: CensorKind;
@@ -81,7 +82,7 @@ test('every kind of block is routed around, and the service goes direct again af
         const { kind, scheme, reasons } = each;
         const name = nameOf(each);
         await routed.lab.censor(name, kind);
-        const failed = await routed.fetchUntil(name, { scheme }, 'failed', ({ ok }) => !ok, 10);
+        const failed = await routed.fetchUntil(name, { scheme }, 'failed', ({ ok }) => !ok);
         assert.ok(failed.reason !== undefined && reasons.includes(failed.reason), JSON.stringify(failed));
 
         const around = await routed.fetchUntil(name, { scheme }, 'worked around the block', ({ ok }) => ok);
@@ -112,7 +113,7 @@ test('every kind of block is routed around, and the service goes direct again af
 
 test('a forged DNS answer flips nothing, is reported, and the known addresses stay', async () => {
   await routed.lab.censor('news.example', 'dns');
-  const lied = await routed.fetchUntil('news.example', {}, 'failed', ({ ok }) => !ok, 10);
+  const lied = await routed.fetchUntil('news.example', {}, 'failed', ({ ok }) => !ok);
   assert.equal(lied.ok, false);
   const warning = await eventually('a junk-answer warning', async () =>
     (await routed.status()).warnings.find(({ code }) => code === 'junk-answer'),
@@ -171,7 +172,7 @@ test('others flush and reload the ruleset in a loop, and no fetch through the tu
   const fetches: { ok: boolean; via: string | undefined }[] = [];
   let reloading = true;
   const fetching = (async () => {
-    while (reloading) fetches.push(await routed.lab.curl('drop.example', { timeout: 4000 }));
+    while (reloading) fetches.push(await routed.lab.curl('drop.example', { timeout: 12_000 }));
   })();
   for (let reload = 0; reload < 40; reload++) {
     await routed.router('nft', 'flush', 'ruleset');
@@ -191,7 +192,7 @@ test('killed with SIGKILL, netsteward comes back to the same routes at once', as
   await routed.endDaemon('SIGKILL');
   await routed.startDaemon();
   assert.deepEqual(await routed.blocked(), before);
-  const again = await routed.fetchUntil('drop.example', {}, 'worked', ({ ok }) => ok, 10);
+  const again = await routed.fetchUntil('drop.example', {}, 'worked', ({ ok }) => ok);
   assert.equal(again.via, 'tunnel');
 });
 

@@ -155,15 +155,14 @@ export class RoutedLab {
       .sort();
   }
 
-  /** Fetches again and again until the outcome is as wanted; fails with the last outcome after `seconds`. */
+  /** Fetches again and again until the outcome is as wanted; fails with the last outcome after a minute and a half. */
   async fetchUntil(
     name: string,
     fetch: CurlRequest,
     wanted: string,
     good: (result: CurlResult) => boolean,
-    seconds = 40,
   ): Promise<CurlResult> {
-    const end = Date.now() + seconds * 1000;
+    const end = Date.now() + 90_000;
     for (;;) {
       const result = await this.lab.curl(name, { timeout: 2500, ...fetch });
       if (good(result)) return result;
@@ -173,21 +172,6 @@ export class RoutedLab {
       }
       await wait(200);
     }
-  }
-}
-
-/** Waits until `look` gives something other than undefined or false. */
-export async function eventually<Found>(
-  what: string,
-  look: () => Promise<Found | undefined | false>,
-  seconds = 30,
-): Promise<Found> {
-  const end = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) assert.fail(`in ${seconds} s never: ${what}`);
-    await wait(100);
   }
 }
 

@@ -21,6 +21,8 @@ while True:
     print(json.dumps(s.recv(65536).decode()), flush=True)
 `;
 
+import { eventually } from '../system/eventually.ts';
+
 function inside(): void {
   const folder = mkdtempSync(join(tmpdir(), 'netsteward-run-'));
   const config = join(folder, 'netsteward.toml');
@@ -41,15 +43,6 @@ on_stop = "flush"
   let ear: ChildProcess;
   let service: ChildProcess;
 
-  /** Waits until `look` finds something in what was heard or logged so far; the runner's time limit ends it. */
-  async function eventually<Found>(look: () => Found | undefined): Promise<Found> {
-    for (;;) {
-      const found = look();
-      if (found !== undefined) return found;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-
   function netsteward(...args: string[]) {
     return spawnSync(process.execPath, [mainJs, ...args], { encoding: 'utf8' });
   }
@@ -67,7 +60,7 @@ on_stop = "flush"
     createInterface(ear.stdout).on('line', (line) =>
       heard.push(line === 'bound' ? line : (JSON.parse(line) as string)),
     );
-    await eventually(() => heard.shift());
+    await eventually('the listener listens', () => heard.shift());
     writeFileSync(config, good);
     writeFileSync(join(folder, 'services.list'), '');
     const env = { ...process.env, NOTIFY_SOCKET: notify, WATCHDOG_USEC: '400000' };
@@ -83,10 +76,10 @@ on_stop = "flush"
   });
 
   test('READY is told once the first reconcile is applied, and then the watchdog is fed', async () => {
-    await eventually(() => heard.find((message) => message.includes('READY=1')));
+    await eventually('READY', () => heard.find((message) => message.includes('READY=1')));
     const tables = spawnSync('nft', ['list', 'tables'], { encoding: 'utf8' }).stdout;
     assert.match(tables, /table inet netsteward-nbrpc/);
-    await eventually(() => heard.find((message) => message === 'WATCHDOG=1'));
+    await eventually('WATCHDOG', () => heard.find((message) => message === 'WATCHDOG=1'));
     assert.equal(status().ready, true);
   });
 
@@ -108,14 +101,14 @@ on_stop = "flush"
   test('a good configuration is taken by SIGHUP: RELOADING, then READY, and the log level changes', async () => {
     writeFileSync(config, good.replace('format', 'level = "debug"\nformat'));
     service.kill('SIGHUP');
-    await eventually(() => lines.find((line) => line.event === 'reloaded'));
+    await eventually('reloaded', () => lines.find((line) => line.event === 'reloaded'));
     // At the start, around the rejected reload, and around this one.
-    const order = await eventually(() => {
+    const order = await eventually('five words of state', () => {
       const states = heard.flatMap((message) => /^(?:RELOADING|READY)/.exec(message)?.[0] ?? []);
       return states.length < 5 ? undefined : states;
     });
     assert.deepEqual(order, ['READY', 'RELOADING', 'READY', 'RELOADING', 'READY']);
-    await eventually(() => lines.find((line) => line.level === 'debug'));
+    await eventually('a line of level debug', () => lines.find((line) => line.level === 'debug'));
     assert.match(heard.find((message) => message.startsWith('RELOADING')) ?? '', /^RELOADING=1\nMONOTONIC_USEC=\d+$/);
     assert.ok(!codes().includes('reload-rejected'));
   });

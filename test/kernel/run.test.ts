@@ -5,8 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { checkout, mainJs } from '../checkout.ts';
+import { eventually } from '../system/eventually.ts';
 import { insideNamespace, repeatInNamespace } from './nft-namespace.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'netsteward-run-'));
@@ -37,11 +37,7 @@ class Daemon {
   }
 
   async says(pattern: RegExp): Promise<void> {
-    await until(
-      `${pattern}`,
-      () => pattern.test(this.text),
-      () => this.text,
-    );
+    await eventually(`${pattern}`, () => pattern.test(this.text), { details: () => this.text });
   }
 
   /** How often a line like this was logged. */
@@ -52,13 +48,6 @@ class Daemon {
   stop(): Promise<number | null> {
     this.child.kill('SIGTERM');
     return this.ended;
-  }
-}
-
-async function until(what: string, good: () => boolean, context: () => string = () => ''): Promise<void> {
-  for (let tries = 0; !good(); tries++) {
-    if (tries > 300) assert.fail(`never: ${what}\n${context()}`);
-    await wait(50);
   }
 }
 
@@ -145,7 +134,7 @@ if (!insideNamespace) {
     assert.match(daemon.text, reason);
     const status = (): { ready: boolean; modules: { state: string; restarts: number; lastError: string }[] } =>
       JSON.parse(netsteward('status', '--socket', socket, '--json').stdout);
-    await until('it has tried three times', () => (status().modules[0]?.restarts ?? 0) >= 2);
+    await eventually('it has tried three times', () => (status().modules[0]?.restarts ?? 0) >= 2);
     assert.equal(status().ready, false);
     const shown = netsteward('status', '--socket', socket);
     assert.equal(shown.status, 1);

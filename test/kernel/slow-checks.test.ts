@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { RunningDetail } from '../../src/nbrpc/index.ts';
 import { checkout } from '../checkout.ts';
-import { eventually, RoutedLab } from './routed-lab.ts';
+import { eventually } from '../system/eventually.ts';
+import { RoutedLab } from './routed-lab.ts';
 
 const table = ['inet', 'filter'] as const;
 const sets =
@@ -56,16 +57,16 @@ test('while one check takes half a minute, lists are followed and other services
   assert.deepEqual(first.firstPass, { done: 4, of: 8 });
   assert.equal(first.byStanding.waiting, 1);
   writeFileSync(routed.checkList, 'slow.example\nnews.example\nchat.example=na\n');
-  await eventually('chat.example is in the sets', () => isBlocked('chat.example'), 10);
+  await eventually('chat.example is in the sets', () => isBlocked('chat.example'));
   writeFileSync(routed.checkList, 'slow.example\nnews.example\n');
-  await eventually('chat.example is out of the sets', async () => (await routed.blocked(table)).length === 0, 10);
+  await eventually('chat.example is out of the sets', async () => (await routed.blocked(table)).length === 0);
   const { firstPass, hosts } = await detail();
   assert.deepEqual(
     [firstPass?.of, hosts.find(({ name }) => name === 'slow.example')?.state],
     [8, 'unknown'],
     'all of this before the slow check has ended',
   );
-  await eventually('slow.example is in the sets', () => isBlocked('slow.example'), 60);
+  await eventually('slow.example is in the sets', () => isBlocked('slow.example'), { seconds: 120 });
   assert.equal((await detail()).firstPass, null);
 });
 

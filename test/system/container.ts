@@ -258,14 +258,14 @@ function kill(pid: number): void {
 
 /** The container's pid 1: nspawn's only child that has become systemd. */
 async function leader(nspawn: ChildProcess): Promise<number> {
-  for (let tries = 0; tries < 3000; tries += 1) {
+  for (let tries = 0; tries < 9000; tries += 1) {
     if (nspawn.exitCode !== null || nspawn.signalCode !== null) throw new Error('systemd-nspawn ended');
     const children = textOf(`/proc/${nspawn.pid}/task/${nspawn.pid}/children`).split(' ').filter(Boolean).map(Number);
     const found = children.find((pid) => textOf(`/proc/${pid}/comm`) === 'systemd\n');
     if (found !== undefined) return found;
     await wait(10);
   }
-  throw new Error('no systemd within 30 s');
+  throw new Error('no systemd within 90 s');
 }
 
 function textOf(path: string): string {

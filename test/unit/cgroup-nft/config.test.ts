@@ -1,7 +1,8 @@
 /** The [cgroup-nft] table: defaults, what is made of its values, and every way in which it can be wrong. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CgroupNftConfig, markedGroup, parseCgroupNft } from '../../../src/cgroup-nft/config.ts';
+import { type CgroupNftConfig, parseCgroupNft } from '../../../src/cgroup-nft/config.ts';
+import { markedGroup } from '../../../src/cgroup-nft/marked-group.ts';
 
 type Table = Readonly<Record<string, unknown>>;
 

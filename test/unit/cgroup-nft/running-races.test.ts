@@ -4,20 +4,20 @@ import { test } from 'node:test';
 import { RunningCgroupNft } from '../../../src/cgroup-nft/running.ts';
 import { NftError } from '../../../src/system/nft-error.ts';
 import type { NftOperation } from '../../../src/system/nft-script.ts';
-import { administrators, configOf, filter, ownTable, rulesFile, Stage } from './stage.ts';
+import {
+  administrators,
+  configOf,
+  files,
+  filter,
+  groups,
+  ownTable,
+  rule,
+  rulesFile,
+  type Stage,
+  staged,
+} from './stage.ts';
 
-const rule = (unit: string, path: string, rest = 'accept', chain = 'vpn'): string =>
-  `# ${unit} :: add rule inet filter ${chain} socket cgroupv2 level ${path.split('/').length} "${path}" ${rest}\n`;
-const groups = [{ name: 'vpn', units: ['system.slice/*.service'], mark: 0x10000 }];
-const files = [rulesFile];
 const a = 'system.slice/a.service';
-
-async function staged(rules: string): Promise<Stage> {
-  const stage = new Stage(rules);
-  await stage.change(...administrators);
-  stage.tree.mkdirAll(a);
-  return stage;
-}
 
 /** Others do this at the moment in which netsteward's next transaction begins: after it has looked, before it has acted. */
 function justBefore(stage: Stage, ...operations: readonly NftOperation[]): void {

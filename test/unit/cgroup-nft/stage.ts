@@ -181,3 +181,17 @@ export const administrators: readonly NftOperation[] = [
   { op: 'add-statement', table: filter, chain: 'vpn', statement: 'tcp dport 1 accept' },
   { op: 'add-rule', table: filter, chain: 'output', when: [], action: { kind: 'jump', chain: 'vpn' } },
 ];
+
+/** A line of a rule file: a rule of the unit that matches this path. */
+export const rule = (unit: string, path: string, rest = 'accept', chain = 'vpn'): string =>
+  `# ${unit} :: add rule inet filter ${chain} socket cgroupv2 level ${path.split('/').length} "${path}" ${rest}\n`;
+export const groups = [{ name: 'vpn', units: ['system.slice/*.service'], mark: 0x10000 }];
+export const files = [rulesFile];
+
+/** With the administrator's ruleset, and one unit: system.slice/a.service. */
+export async function staged(rules: string): Promise<Stage> {
+  const stage = new Stage(rules);
+  await stage.change(...administrators);
+  stage.tree.mkdirAll('system.slice/a.service');
+  return stage;
+}

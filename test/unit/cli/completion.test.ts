@@ -17,7 +17,7 @@ writeFileSync(join(folder, 'two words.toml'), '');
 
 /** Lines that a shell prints for a script on its standard input, or as an argument. */
 function linesOf(shell: Shell, args: readonly string[], input?: string): string[] {
-  const { status, stdout, stderr } = spawnSync(shell, args, { cwd: folder, encoding: 'utf8', input, timeout: 20_000 });
+  const { status, stdout, stderr } = spawnSync(shell, args, { cwd: folder, encoding: 'utf8', input, timeout: 60_000 });
   assert.deepEqual([status, stderr], [0, ''], `${shell}: ${stdout}`);
   return stdout.split('\n').filter((line) => line !== '');
 }
@@ -125,7 +125,7 @@ netsteward() { printf '<%s>' "$@"; echo; }; source ./script\n`,
     encoding: 'utf8',
     env: { ...process.env, TERM: 'dumb' },
     input: `${typed.join('\n')}\nexit\n`,
-    timeout: 20_000,
+    timeout: 60_000,
   });
   assert.equal(status, 0);
   assert.deepEqual(stdout.match(/^<.*>(?=\r?$)/gm), [

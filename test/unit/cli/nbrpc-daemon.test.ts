@@ -63,7 +63,7 @@ class Started {
   }
 }
 
-describe('nbrpc as a process', { timeout: 60_000 }, () => {
+describe('nbrpc as a process', { timeout: 240_000 }, () => {
   it('checks on QUIT, tells everything on HUP, ends on TERM with code 0 and only its state file', async () => {
     // Edits within 10 ms of each other are one version by contract, so each gets a time of its own.
     let edits = 0;

@@ -105,7 +105,7 @@ class Daemon {
 
 const rehearsed = ['-f', 'a.list', '--replay', 'replay'];
 
-describe('a process of nbrpc', { timeout: 120_000 }, () => {
+describe('a process of nbrpc', { timeout: 240_000 }, () => {
   it('that is told to end as soon as its state file is there ends with code 0 and leaves only that', async () => {
     for (const [signal, words] of [
       ['SIGTERM', ['-f', 'a.list', '-U', '-x-', '--no-gates']],
