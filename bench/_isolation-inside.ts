@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { signingKey } from '../src/dyndns/keys.ts';
 import { encodePacket } from '../src/dyndns/packet.ts';
+import { formatTimestamp } from '../src/dyndns/timestamp.ts';
 import { NetlinkSocket } from '../src/system/linux/nft-netlink-socket.ts';
 import { netlinkEvents } from '../src/system/linux/ruleset-events.ts';
 import { sendFrom } from './_dyndns-site.ts';
@@ -54,7 +55,9 @@ async function updates(zone: string, seed: string, runs: number): Promise<Delays
     await wait(100 + Math.random() * 200);
     const timestamp = Date.now() / 1000;
     const began = await sendFrom('127.2.0.1', encodePacket(key, timestamp));
-    const written = (): boolean => readFileSync(zone, 'latin1').includes(timestamp.toFixed(2));
+    // As the header has it; toFixed() rounds x.xx5 otherwise.
+    const text = formatTimestamp(timestamp);
+    const written = (): boolean => readFileSync(zone, 'latin1').includes(text);
     while (!written() && Date.now() - began < limit) await wait(5);
     delays.push(written() ? statSync(zone).ctimeMs - began : Number.POSITIVE_INFINITY);
   }

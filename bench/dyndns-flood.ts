@@ -3,6 +3,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodePacket } from '../src/dyndns/packet.ts';
+import { formatTimestamp } from '../src/dyndns/timestamp.ts';
 import { compileFlood, type Flood, flood, newKey, port, sendFrom, serve, withFolder } from './_dyndns-site.ts';
 import { ms, printTable, quantile } from './_figures.ts';
 import { insideNamespace } from './_namespace.ts';
@@ -74,7 +75,7 @@ async function outcomeOf(program: string, { updates, flood: flooding, moves }: C
         const timestamp = Date.now() / 1000;
         const at = await sendFrom(source, encodePacket(key, timestamp));
         await sleep(Math.max(0, 900 - (Date.now() - at)));
-        const seen = readFileSync(zone, 'latin1').includes(timestamp.toFixed(2));
+        const seen = readFileSync(zone, 'latin1').includes(formatTimestamp(timestamp));
         toZone.push(seen ? statSync(zone).ctimeMs - at : Number.POSITIVE_INFINITY);
         toAccepted.push(seen ? acceptedAt(server.log, source) - (at % 86_400_000) : Number.POSITIVE_INFINITY);
       }

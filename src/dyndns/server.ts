@@ -3,11 +3,10 @@ import type { Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import { type Accepted, type Candidate, checkSignature, type Denied, judge, type Scene, screen } from './accept.ts';
 import { readAddress } from './address.ts';
-import { CheckBudget } from './check-budget.ts';
+import { CheckTurns } from './check-turns.ts';
 import type { KeyPolicy } from './policy.ts';
 import type { DyndnsPorts } from './ports.ts';
 import { type Change, Publisher } from './publisher.ts';
-import { SourceQueue } from './queue.ts';
 import { undone, unfinished } from './redo.ts';
 import { RefusedLog } from './refused-log.ts';
 import { isNewer, pendingUpdates, type ReplayState, settled, withAccepted, withSpent } from './replay.ts';
@@ -37,8 +36,6 @@ export interface ServerSettings {
 const lookEvery = 1000;
 /** Milliseconds between two looks while no packet comes: for a copy from before an update that somebody has saved over it. */
 const watchEvery = 5000;
-/** Checks of packets from familiar addresses in a turn that leaves strangers none: 2 ms. */
-const mostFamiliar = 16;
 /** Packets that wait for such a look. */
 const mostHeld = 256;
 
@@ -54,8 +51,7 @@ export class DyndnsServer {
   readonly #settings: ServerSettings;
   readonly #replay: ReplayStore;
   readonly #views: ZoneViews;
-  readonly #queue = new SourceQueue<Waiting>();
-  readonly #budget = new CheckBudget();
+  readonly #turns: CheckTurns<Waiting>;
   readonly #refused: RefusedLog;
   readonly #writer: ZoneWriter;
   /** One for all zones with the same command: it never runs beside itself. */
@@ -63,7 +59,6 @@ export class DyndnsServer {
   readonly #told = new Map<string, string>();
   #held: { bytes: Uint8Array; source: string }[] = [];
   #looking = false;
-  #draining: Promise<void> | undefined;
   #nextLook: Timer | undefined;
   #stopped = false;
   #lastPacket: number;
@@ -77,6 +72,7 @@ export class DyndnsServer {
     this.#views = views;
     const { clock, log, zones: files } = ports;
     this.#refused = new RefusedLog(clock, log);
+    this.#turns = new CheckTurns(clock, (next) => this.#check(next));
     this.#lastPacket = clock.monotonic();
     this.#writer = new ZoneWriter({
       clock,
@@ -110,6 +106,7 @@ export class DyndnsServer {
     if (this.#stopped) return;
     this.#received += 1;
     this.#lastPacket = this.#ports.clock.monotonic();
+    this.#turns.arrived(this.#lastPacket);
     if (this.#looking || this.#views.age >= lookEvery) {
       this.#look();
       if (this.#held.length < mostHeld) {
@@ -123,7 +120,7 @@ export class DyndnsServer {
   /** Whether anything is on its way; what has failed and waits to be tried again is not. */
   get busy(): boolean {
     const publishing = [...this.#publishers.values()].some(({ running }) => running);
-    return this.#queue.size > 0 || this.#draining !== undefined || this.#looking || publishing || this.#writer.running;
+    return this.#turns.busy || this.#looking || publishing || this.#writer.running;
   }
 
   /** Milliseconds since the last packet; 0 while anything is still to be done. */
@@ -135,7 +132,7 @@ export class DyndnsServer {
 
   /** What became of packets since the start. */
   get counts(): Readonly<Record<string, number>> {
-    const { replaced, dropped } = this.#queue;
+    const { replaced, dropped } = this.#turns.queue;
     return { received: this.#received, accepted: this.#accepted, replaced, dropped, ...this.#refused.counts };
   }
 
@@ -157,7 +154,7 @@ export class DyndnsServer {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#nextLook?.cancel();
-    await this.#draining;
+    await this.#turns.stop();
     await this.#writer.stop();
     await Promise.all([...this.#publishers.values()].map((publisher) => publisher.stop()));
     this.#replay.close();
@@ -207,28 +204,10 @@ export class DyndnsServer {
     const { keyId } = candidate.packet;
     const plain = source.startsWith('::ffff:') ? source.slice(7) : source;
     const familiar = state.get(keyId)?.[candidate.family]?.address === plain;
-    this.#queue.put({ keyId, source, familiar, candidate });
-    this.#draining ??= this.#drain().finally(() => {
-      this.#draining = undefined;
-    });
+    this.#turns.put({ keyId, source, familiar, candidate });
   }
 
-  async #drain(): Promise<void> {
-    while (this.#queue.size > 0 && !this.#stopped) {
-      const before = this.#received;
-      // The socket has its turn first: packets of others come in while these are checked.
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      const most = this.#budget.next(this.#received - before);
-      // The owners' own packets wait for nobody.
-      for (let checks = 0; most === 0 && checks < mostFamiliar && this.#queue.hasFamiliar; checks += 1) {
-        await this.#check(this.#queue.takeFamiliar());
-      }
-      for (let checks = 0; checks < most && this.#queue.size > 0; checks += 1) await this.#check(this.#queue.take());
-    }
-  }
-
-  async #check(next: Waiting | undefined): Promise<void> {
-    if (next === undefined) return;
+  async #check(next: Waiting): Promise<void> {
     const refusal = checkSignature(next.candidate);
     if (refusal === undefined) await this.#accept(next.candidate);
     else this.#refused.add(refusal, next.source, next.keyId);

@@ -36,7 +36,7 @@ function setAutogroup(nice: number): void {
 }
 
 /** Node tells the reason in `info`, under one code for all failures of the system. */
-function systemReason(error: unknown): string {
+export function systemReason(error: unknown): string {
   const { info } = error as { readonly info?: { readonly message?: string } };
   return info?.message ?? String(error);
 }

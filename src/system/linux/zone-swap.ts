@@ -2,23 +2,35 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
   type BigIntStats,
+  closeSync,
   fchmodSync,
   fchownSync,
   fstatSync,
+  fsync,
   futimesSync,
+  openSync,
   readdirSync,
   renameSync,
   statSync,
   unlinkSync,
+  writev,
+  writevSync,
 } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { NetstewardError } from '../../core/errors.ts';
 import type { FileMark, ZonePieces, ZoneSteps } from '../dyndns-ports.ts';
 import type { FileCalls } from './file-calls.ts';
 
 /** More are put together first: the kernel takes 1024 at a time (IOV_MAX, limits.h). */
 const mostPieces = 512;
+/** Bytes that are written at once, without a thread of their own: some 50 µs into the page cache. */
+const quickBytes = 128 * 1024;
+
+/** The one call for which another thread is worth its while on a small zone: all others take less than the change of threads. */
+const onDisk = promisify(fsync);
+const writeElsewhere = promisify(writev);
 
 /** Of a whole try that somebody else has disturbed: again from the start. */
 export const disturbed = Symbol('disturbed');
@@ -83,29 +95,30 @@ function putBack(calls: FileCalls, ours: string, path: string, mark: FileMark): 
 /** Durable when it resolves; the file is gone when it rejects. */
 async function writeBeside({ calls, zone, next }: Swap, path: string): Promise<FileMark> {
   const old = fstatSync(zone);
-  const file = await open(path, 'wx', 0o600);
+  const file = openSync(path, 'wx', 0o600);
   try {
     await writeAll(file, next);
-    const made = fstatSync(file.fd);
-    if (made.uid !== old.uid || made.gid !== old.gid) giveAway(file.fd, old);
-    for (const [name, value] of calls.attributes(zone)) keepAttribute(calls, file.fd, name, value);
+    const made = fstatSync(file);
+    if (made.uid !== old.uid || made.gid !== old.gid) giveAway(file, old);
+    for (const [name, value] of calls.attributes(zone)) keepAttribute(calls, file, name, value);
     // After the access list, whose mask is the group's part of the mode (acl(5)), and after chown, which clears bits.
-    fchmodSync(file.fd, old.mode & 0o7777);
-    await file.sync();
-    return markOf(fstatSync(file.fd, { bigint: true }));
+    fchmodSync(file, old.mode & 0o7777);
+    await onDisk(file);
+    return markOf(fstatSync(file, { bigint: true }));
   } catch (error) {
     await unlink(path).catch(() => {});
     throw error;
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
 /** In one call where the kernel takes it at once. */
-async function writeAll(file: FileHandle, pieces: ZonePieces): Promise<void> {
+async function writeAll(file: number, pieces: ZonePieces): Promise<void> {
   let left = pieces.length > mostPieces ? [Buffer.concat(pieces)] : pieces.filter(({ length }) => length > 0);
+  const quick = left.reduce((sum, { length }) => sum + length, 0) <= quickBytes;
   while (left.length > 0) {
-    let { bytesWritten } = await file.writev(left);
+    let bytesWritten = quick ? writevSync(file, left) : (await writeElsewhere(file, left)).bytesWritten;
     const rest: Uint8Array[] = [];
     for (const piece of left) {
       if (bytesWritten < piece.length) rest.push(piece.subarray(bytesWritten));
@@ -185,10 +198,10 @@ async function removeOurs(path: string, ours: readonly string[]): Promise<void> 
 
 /** So that the new name outlives a power cut. */
 async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
+  const folder = openSync(path, 'r');
   try {
-    await folder.sync();
+    await onDisk(folder);
   } finally {
-    await folder.close();
+    closeSync(folder);
   }
 }

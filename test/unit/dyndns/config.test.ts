@@ -1,7 +1,9 @@
 /** The [dyndns] table: what is refused, with its place, and what keys may do. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseDyndns, policiesOf, readBind } from '../../../src/dyndns/config.ts';
+import { readBind } from '../../../src/dyndns/binding.ts';
+import { parseDyndns } from '../../../src/dyndns/config.ts';
+import { policiesOf } from '../../../src/dyndns/key-policies.ts';
 
 const verify = 'jLxAZY-vnJfubHr8srYy3mIN2_mCi_OExUwHOluOlLY=';
 const keyId = 'QlH0RDCxXrI2OvL2OUA4DBeDY79X';

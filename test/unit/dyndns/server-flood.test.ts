@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { mostInTurn } from '../../../src/dyndns/check-budget.ts';
 import { signingKey } from '../../../src/dyndns/keys.ts';
 import { encodePacket } from '../../../src/dyndns/packet.ts';
 import { openPolicy } from '../../../src/dyndns/policy.ts';
@@ -44,9 +45,9 @@ async function setUp() {
   const forged = Buffer.from(encodePacket(key, stamp()));
   forged.fill(9, 36, 99);
   let sent = 0;
-  /** One turn of the event loop in which 40 packets came, each from another address. */
+  /** One turn of the event loop that packets fill, each from another address. */
   const fullTurn = async (): Promise<void> => {
-    for (let packet = 0; packet < 40; packet += 1) {
+    for (let packet = 0; packet < mostInTurn; packet += 1) {
       sent += 1;
       server.datagram(Buffer.from(forged), `198.18.${sent >> 8}.${sent & 255}`);
     }
