@@ -1,12 +1,11 @@
 /** Keeps one chain of the administrator's leading to the rules of its units: units whose cgroups change first, the rest in pieces. */
 import { NetstewardError } from '../core/errors.ts';
 import { unitChain } from './chain-names.ts';
+import { ChainRules } from './chain-rules.ts';
 import { type ChainLook, ChainsSink, type LivingRule, lacksChain } from './chains-sink.ts';
 import { Contest } from './contest.ts';
 import { type KeeperOptions, type KeeperState, retry, tellFailure } from './keeper.ts';
-import { livingRules, type Members, originOf } from './living.ts';
 import type { ChainTarget } from './selection.ts';
-import { complaintOf, isRefusal, lacksCgroup } from './sift.ts';
 import { WorkLoop } from './work-loop.ts';
 
 /** Rules of one transaction, some milliseconds: a new cgroup must not wait for 10 000 of them. */
@@ -16,28 +15,16 @@ const mostRules = 64;
  * make and remove cgroups that a glob matches, and others' changes must come in between.
  */
 const longFill = 20;
-/** Refused statements of a unit that are remembered while their cgroups are away: instances of a template may be many. */
-const mostRemembered = 64;
-/** How often cgroups may vanish, or others flush the ruleset, between look and act. */
+/** How often others may flush the ruleset between look and act. */
 const mostRaces = 5;
-
-/** What is known of a unit's chain. */
-interface UnitState {
-  /** Rules in it; undefined: it may not be there. */
-  readonly count: number | undefined;
-  /** Statements that nft has refused, with its words. */
-  readonly refused: ReadonlyMap<string, { readonly rule: LivingRule; readonly reason: string }>;
-}
-
-const unknown: UnitState = { count: undefined, refused: new Map() };
 
 export class ChainKeeper {
   readonly #options: KeeperOptions;
   readonly #sink: ChainsSink;
+  readonly #rules: ChainRules;
   readonly #loop: WorkLoop;
   readonly #contest: Contest;
   #target: ChainTarget;
-  #units = new Map<string, UnitState>();
   /** Units whose cgroups have changed. */
   readonly #changed = new Set<string>();
   /** Until when (monotonic) those of them rest whose rules took long. */
@@ -63,6 +50,7 @@ export class ChainKeeper {
     this.#target = target;
     this.#contest = new Contest(options.clock, options.board, target.key);
     this.#sink = new ChainsSink(options.nft, options.kernel, target.table, target.chain);
+    this.#rules = new ChainRules(options, this.#sink, target, (units) => this.#chainsGone(units));
     this.#loop = new WorkLoop({
       clock: options.clock,
       retry,
@@ -117,9 +105,9 @@ export class ChainKeeper {
 
   /** Other units and rules for the same chain. */
   configure(target: ChainTarget, flush: boolean): void {
-    for (const unit of this.#target.units.keys()) if (!target.units.has(unit)) this.#tellRefused(unit, unknown);
+    this.#rules.configure(target);
     this.#target = target;
-    for (const known of [this.#units, this.#changed, this.#resting, this.#rest, this.#again]) {
+    for (const known of [this.#changed, this.#resting, this.#rest, this.#again]) {
       for (const unit of known.keys()) if (!target.units.has(unit)) known.delete(unit);
     }
     this.remake(flush);
@@ -143,7 +131,7 @@ export class ChainKeeper {
     const { board } = this.#options;
     board.clear('units-not-applied', this.#target.key);
     board.clear('unit-chain-missing', this.#target.key);
-    for (const unit of this.#target.units.keys()) this.#tellRefused(unit, unknown);
+    this.#rules.end();
   }
 
   #everything(): void {
@@ -210,7 +198,8 @@ export class ChainKeeper {
     this.#missing = true;
     this.#frame = false;
     this.#flush = false;
-    for (const units of [this.#changed, this.#rest, this.#again, this.#units]) units.clear();
+    for (const units of [this.#changed, this.#rest, this.#again]) units.clear();
+    this.#rules.forget();
     this.#options.board.raise('unit-chain-missing', key, { chain: key, units: String(units.size) });
   }
 
@@ -221,11 +210,11 @@ export class ChainKeeper {
       this.#frame = true;
     }
     for (const unit of units.keys()) {
-      const known = this.#units.get(unit)?.count;
+      const known = this.#rules.countOf(unit);
       if (known === undefined || (count(unitChain(chain, unit)) ?? 0) !== known) this.#rest.add(unit);
     }
     // What the ruleset lacked, as a set that a rule looks into, may have come.
-    for (const [unit, { refused }] of this.#units) if (refused.size > 0) this.#again.add(unit);
+    for (const unit of this.#rules.refusing) this.#again.add(unit);
   }
 
   /** As many of them as one transaction should have. */
@@ -236,7 +225,8 @@ export class ChainKeeper {
     const units = new Map<string, readonly LivingRule[]>();
     let size = 0;
     for (const unit of queue) {
-      const rules = this.#rulesOf(unit, members);
+      if (this.#rules.hasRefused(unit)) this.#again.add(unit);
+      const rules = this.#rules.of(unit, members);
       if (units.size > 0 && size + rules.length >= mostRules) break;
       size += rules.length + 1;
       units.set(unit, rules);
@@ -245,85 +235,12 @@ export class ChainKeeper {
       this.#resting.delete(unit);
     }
     this.#filling = new Set(units.keys());
-    await this.#fill(units);
+    await this.#rules.fill(units);
     this.#filling = new Set();
     const took = clock.monotonic() - began;
     // With so many rules it stands alone. A unit of a few has no rest, however slow the machine: it may be about to start.
     if (size > mostRules && took > longFill) for (const unit of units.keys()) this.#resting.set(unit, began + 2 * took);
     this.#options.onQuiet();
-  }
-
-  /** Living rules of a unit without those that nft is known to refuse: the good ones go first. */
-  #rulesOf(unit: string, members: Members): readonly LivingRule[] {
-    const { refused } = this.#units.get(unit) ?? unknown;
-    if (refused.size > 0) this.#again.add(unit);
-    return livingRules(this.#target.units.get(unit) ?? [], members).filter(({ statement }) => !refused.has(statement));
-  }
-
-  async #fill(units: ReadonlyMap<string, readonly LivingRule[]>): Promise<void> {
-    const fresh = [...units.keys()].some((unit) => this.#units.get(unit)?.count === undefined);
-    try {
-      await this.#sink.fill(units, fresh);
-      for (const [unit, rules] of units) this.#know(unit, rules.length);
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      if (lacksChain(error) && !lacksCgroup(error) && this.#chainsGone(units.keys())) return;
-      if (units.size === 1) {
-        for (const unit of units.keys()) await this.#fillAccepted(unit, true);
-        return;
-      }
-      const half = units.size >> 1;
-      await this.#fill(new Map([...units].slice(0, half)));
-      await this.#fill(new Map([...units].slice(half)));
-    }
-  }
-
-  /** One unit, with the rules that nft takes; `tried`: not all of them at once, as has been seen. */
-  async #fillAccepted(unit: string, tried: boolean): Promise<void> {
-    const { members, tree, log } = this.#options;
-    for (let races = tried ? 1 : 0; ; races++) {
-      // Without cgroups that are gone by now, of which we shall be told in a moment.
-      const living = new Map([...members()].filter(([path, id]) => races === 0 || tree.id(path) === id));
-      const rules = livingRules(this.#target.units.get(unit) ?? [], living);
-      const refused = new Map<string, { rule: LivingRule; reason: string }>();
-      const accepted =
-        races === 0
-          ? rules
-          : await this.#sink.accepted(unit, rules, (rule, error) => {
-              if (!isRefusal(error)) throw error;
-              if (lacksCgroup(error)) log.debug('unit-rule-without-cgroup', { unit, rule: rule.origin });
-              else refused.set(rule.statement, { rule, reason: complaintOf(error) });
-            });
-      try {
-        await this.#sink.fill(new Map([[unit, accepted]]), true);
-      } catch (error) {
-        if (!isRefusal(error) || races === mostRaces) throw error;
-        if (lacksChain(error) && !lacksCgroup(error) && this.#chainsGone([])) return;
-        continue;
-      }
-      this.#remember(unit, new Set(rules.map(({ statement }) => statement)), refused);
-      const state = { count: accepted.length, refused };
-      // Unless another configuration came meanwhile.
-      if (this.#target.units.has(unit)) {
-        this.#units.set(unit, state);
-        this.#tellRefused(unit, state);
-      }
-      return;
-    }
-  }
-
-  /** Adds what was refused before and could not be `tried` now, since its cgroups are away: when they return, the good rules go first. */
-  #remember(
-    unit: string,
-    tried: ReadonlySet<string>,
-    refused: Map<string, { rule: LivingRule; reason: string }>,
-  ): void {
-    const rules = new Set(this.#target.units.get(unit)?.map((rule) => `${originOf(rule)} ${rule.statement}`));
-    for (const [statement, known] of this.#units.get(unit)?.refused ?? []) {
-      if (refused.size >= mostRemembered) return;
-      const { origin, written } = known.rule;
-      if (!tried.has(statement) && rules.has(`${origin} ${written}`)) refused.set(statement, known);
-    }
   }
 
   /** Whether the administrator's chain, or one of these units' that we had made, has been taken away: all is made anew then. */
@@ -332,10 +249,10 @@ export class ChainKeeper {
       this.#lack();
       return true;
     }
-    const known = [...units].filter((unit) => this.#units.get(unit)?.count !== undefined);
+    const known = [...units].filter((unit) => this.#rules.countOf(unit) !== undefined);
     if (known.every((unit) => this.#sink.has(unit))) return false;
     this.#race();
-    this.#units = new Map([...this.#units].map(([unit, { refused }]) => [unit, { count: undefined, refused }]));
+    this.#rules.forgetCounts();
     this.#everything();
     return true;
   }
@@ -352,7 +269,7 @@ export class ChainKeeper {
     } catch (error) {
       if (!lacksChain(error)) throw error;
       this.#race();
-      this.#units.clear();
+      this.#rules.forget();
       this.#everything();
     }
   }
@@ -373,27 +290,9 @@ export class ChainKeeper {
     if (unit === undefined) return;
     this.#again.delete(unit);
     const began = clock.monotonic();
-    await this.#fillAccepted(unit, false);
+    await this.#rules.fillAccepted(unit, false);
     const ended = clock.monotonic();
     // Each try may cost 20 ms, in which no new member can be told to the kernel.
     this.#againFrom = ended + 10 * (ended - began);
-  }
-
-  #know(unit: string, count: number): void {
-    if (!this.#target.units.has(unit)) return;
-    const { refused } = this.#units.get(unit) ?? unknown;
-    this.#units.set(unit, { count, refused });
-    if (refused.size === 0) this.#tellRefused(unit, unknown);
-  }
-
-  #tellRefused(unit: string, { refused }: UnitState): void {
-    const { board } = this.#options;
-    const subject = `${this.#target.key} ${unit}`;
-    const [one] = refused.values();
-    if (one === undefined) board.clear('unit-rule-refused', subject);
-    else {
-      const rule = `${one.rule.origin}: ${one.rule.statement}`;
-      board.raise('unit-rule-refused', subject, { unit, rule, reason: one.reason });
-    }
   }
 }

@@ -77,6 +77,12 @@ export const catalogue = {
     text: 'module {module} ended: {reason}; it starts again in {delay}',
     remedy: 'Mend what it names; `netsteward reload` tries again at once.',
   },
+  'module-not-ended': {
+    severity: 'error',
+    text: 'module {module} was killed and does not end: {reason}',
+    remedy:
+      'systemd starts all of netsteward again soon, as its watchdog is no longer fed; elsewhere restart it. See `dmesg` for what the kernel waits for.',
+  },
   'reload-rejected': {
     severity: 'error',
     text: 'the new configuration was not taken: {reason}',

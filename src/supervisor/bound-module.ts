@@ -1,14 +1,21 @@
 /** A module together with the makers of its ports: all that the supervisor needs to know of it. */
 import type { ConfigTable, Finding, ModuleDefinition, ModuleName, Parsed, RunningModule } from '../core/module.ts';
 
+/**
+ * Called with why it had to end where what a start began was killed and is still there: a thread or process that the kernel does
+ * not let go. Called with undefined when it has gone after all.
+ */
+export type ToldStuck = (reason: string | undefined) => void;
+
 /** `config` is what `parse` of the same module gave. */
 export interface BoundModule {
   readonly name: ModuleName;
   /** Keys that hold file names, as dotted paths inside the module's table; `*` stands for each element of an array. */
   readonly paths: readonly string[];
-  parse(table: ConfigTable): Parsed<unknown>;
+  parse(table: ConfigTable): Promise<Parsed<unknown>>;
   preflight(config: unknown): Promise<readonly Finding[]>;
-  start(config: unknown, signal: AbortSignal): Promise<RunningModule<unknown>>;
+  /** `toldStuck` may be called at any time, from the start on. */
+  start(config: unknown, signal: AbortSignal, toldStuck?: ToldStuck): Promise<RunningModule<unknown>>;
 }
 
 /** One line a module in the registry (cli/compose.ts): loads the module's code only when something asks for it. */
@@ -31,7 +38,7 @@ export function bindModule<Config, Host, PreflightHost>(binding: Binding<Config,
   return {
     name: definition.name,
     paths: binding.paths,
-    parse: (table) => definition.parse(table),
+    parse: async (table) => definition.parse(table),
     preflight: async (config) => definition.preflight(own(config), await binding.preflightHost(own(config))),
     async start(config, signal) {
       const running = await definition.start(own(config), await binding.host(own(config)), signal);

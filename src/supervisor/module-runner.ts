@@ -6,8 +6,9 @@ import { describeError, NetstewardError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { ModuleHealth, ModuleName, RunningModule, StopReason } from '../core/module.ts';
 import type { WarningBoard } from '../core/warnings.ts';
+import type { ToldStuck } from './bound-module.ts';
+import { commandUnknown } from './command-unknown.ts';
 import type { ConfiguredModule } from './config.ts';
-import { commandUnknown } from './remote-protocol.ts';
 import { within } from './time-limit.ts';
 
 export interface RunnerOptions {
@@ -54,6 +55,10 @@ export class ModuleRunner {
   #lastError: string | undefined;
   /** The reason that was told since it last ran: the same one again and again is told once. */
   #told: string | undefined;
+  /** Since when (monotonic) it runs, or ran last: undefined where its last start has not come to that. */
+  #ranFrom: number | undefined;
+  /** Of starts whose threads or processes cannot be ended. */
+  readonly #stuck = new Set<ToldStuck>();
   #loop: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   /** Aborted to end a backoff delay early. */
@@ -108,8 +113,12 @@ export class ModuleRunner {
     return this.#stopping;
   }
 
-  /** False when the module cannot even say how it is: then the watchdog must not be fed. */
+  /**
+   * False when the module cannot even say how it is, or when it cannot be ended, be it in its start: then the watchdog must not
+   * be fed. True while a module that hangs is being ended and started again.
+   */
   answers(): boolean {
+    if (this.#stuck.size > 0) return false;
     try {
       this.#running?.health();
       return true;
@@ -154,13 +163,15 @@ export class ModuleRunner {
     const { signal } = this.#abort;
     let failures = 0;
     while (!signal.aborted) {
-      const started = clock.monotonic();
+      this.#ranFrom = undefined;
       try {
         await this.#startAndFollow();
       } catch (error) {
         if (signal.aborted) break;
         if (this.#superseded) continue;
-        failures = clock.monotonic() - started >= stableAfter ? 1 : failures + 1;
+        // A start may take minutes until it is known to hang: that is no time in which it was well.
+        const ran = this.#ranFrom === undefined ? 0 : clock.monotonic() - this.#ranFrom;
+        failures = ran >= stableAfter ? 1 : failures + 1;
         await this.#waitAfter(error, backoffDelay(failures, restartBackoff));
       }
     }
@@ -173,7 +184,7 @@ export class ModuleRunner {
     this.#attempt = attempt;
     const signal = AbortSignal.any([this.#abort.signal, attempt.signal]);
     try {
-      const running = await this.#configured.module.start(this.#configured.config, signal);
+      const running = await this.#configured.module.start(this.#configured.config, signal, this.#stuckness());
       // Whoever follows it comes later, or never where it has to be stopped at once.
       running.done.catch(() => undefined);
       if (signal.aborted) {
@@ -187,6 +198,19 @@ export class ModuleRunner {
     }
   }
 
+  /** For one start. */
+  #stuckness(): ToldStuck {
+    const { board, onChange } = this.#options;
+    const told: ToldStuck = (reason) => {
+      if (reason === undefined) this.#stuck.delete(told);
+      else this.#stuck.add(told);
+      if (this.#stuck.size === 0) board.clear('module-not-ended', this.#name);
+      else if (reason !== undefined) board.raise('module-not-ended', this.#name, { module: this.#name, reason });
+      onChange();
+    };
+    return told;
+  }
+
   /** A crash may leave timers, sockets or children behind; stop() is what takes them away. */
   async #clean(running: RunningModule<unknown>): Promise<void> {
     await within(this.#options.clock, stopLimit, running.stop('restart')).catch(() => 'unclean');
@@ -194,10 +218,11 @@ export class ModuleRunner {
 
   /** Rejects when the module cannot start, crashes, or ends without having been asked to. */
   async #startAndFollow(): Promise<void> {
-    const { log, board } = this.#options;
+    const { clock, log, board } = this.#options;
     const running = this.#running ?? (await this.#start());
     board.clear('module-restarting', this.#name);
     this.#told = undefined;
+    this.#ranFrom = clock.monotonic();
     this.#enter('running');
     log.info('module-running', { module: this.#name });
     try {

@@ -6,8 +6,10 @@ import type { Logger } from '../core/log.ts';
 import type { ModuleHealth, RunningModule, StopReason } from '../core/module.ts';
 import type { ModuleLink } from '../system/carrier.ts';
 import type { BoundModule } from './bound-module.ts';
+import { commandUnknown } from './command-unknown.ts';
+import { LogBatch } from './log-batch.ts';
 import { plainErrorOf, remoteLog } from './remote-log.ts';
-import { commandUnknown, type HealthData, type ModuleMessage, type SupervisorMessage } from './remote-protocol.ts';
+import type { HealthData, ModuleMessage, SupervisorMessage } from './remote-protocol.ts';
 import { within } from './time-limit.ts';
 
 export interface ServerOptions {
@@ -29,6 +31,7 @@ export function serveModule(options: ServerOptions): void {
 
 class ModuleServer {
   readonly #options: ServerOptions;
+  readonly #lines: LogBatch;
   readonly #log: Logger;
   readonly #abort = new AbortController();
   #starting: Promise<void> | undefined;
@@ -37,7 +40,8 @@ class ModuleServer {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    this.#log = remoteLog((message) => this.#send(message));
+    this.#lines = new LogBatch(options.clock, (message) => options.link.send(message));
+    this.#log = remoteLog((line) => this.#lines.add(line));
   }
 
   begin(): void {
@@ -171,6 +175,7 @@ class ModuleServer {
   }
 
   #send(message: ModuleMessage): void {
+    this.#lines.flush();
     this.#options.link.send(message);
   }
 }

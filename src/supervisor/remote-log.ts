@@ -1,27 +1,19 @@
 /** The log of a module that runs elsewhere: its lines go to the supervisor, which writes them beside its own. */
 import { NetstewardError } from '../core/errors.ts';
 import type { LogFields, Logger, LogLevel } from '../core/log.ts';
-import type { ModuleMessage, PlainError } from './remote-protocol.ts';
+import type { LogLine, PlainError } from './remote-protocol.ts';
 
-export function remoteLog(send: (message: ModuleMessage) => void, bound: LogFields = {}): Logger {
+export function remoteLog(write: (line: LogLine) => void, bound: LogFields = {}): Logger {
   const at =
     (level: LogLevel) =>
-    (event: string, fields: LogFields = {}): void => {
-      const line = { type: 'log', level, event } as const;
-      const all = portable({ ...bound, ...fields });
-      try {
-        send({ ...line, fields: all });
-      } catch {
-        // A field that cannot cross must not cost the line, nor the module.
-        send({ ...line, fields: Object.fromEntries(Object.entries(all).map(([key, value]) => [key, String(value)])) });
-      }
-    };
+    (event: string, fields: LogFields = {}): void =>
+      write({ level, event, fields: portable({ ...bound, ...fields }) });
   return {
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    child: (fields) => remoteLog(send, { ...bound, ...fields }),
+    child: (fields) => remoteLog(write, { ...bound, ...fields }),
   };
 }
 

@@ -5,6 +5,7 @@ import { describeError, NetstewardError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { ModuleHealth, ModuleName, RunningModule, StopReason } from '../core/module.ts';
 import type { Carrier, OpenCarrier } from '../system/carrier.ts';
+import type { ToldStuck } from './bound-module.ts';
 import { answerLimit, Heartbeat } from './heartbeat.ts';
 import { remoteStopLimit } from './module-server.ts';
 import {
@@ -40,9 +41,10 @@ export async function startRemote(
   options: RemoteOptions,
   config: unknown,
   signal: AbortSignal,
+  toldStuck: ToldStuck = () => undefined,
 ): Promise<RunningModule<unknown>> {
   signal.throwIfAborted();
-  const run = new RemoteRun(options, config);
+  const run = new RemoteRun(options, config, toldStuck);
   // What could not be stopped in time is told by the log; the caller hears why the start was given up.
   const onAbort = (): void => void run.stop('restart').catch(() => undefined);
   signal.addEventListener('abort', onAbort, { once: true });
@@ -67,6 +69,7 @@ class RemoteRun implements RunningModule<unknown> {
   readonly done: Promise<void>;
   readonly #options: RemoteOptions;
   readonly #config: unknown;
+  readonly #toldStuck: ToldStuck;
   readonly #carrier: Carrier;
   readonly #gone: Promise<void>;
   readonly #ready: Settle;
@@ -80,7 +83,9 @@ class RemoteRun implements RunningModule<unknown> {
   #health: ModuleHealth = { ready: false, summary: 'starting', warnings: [], detail: undefined };
   #endLimit: Timer | undefined;
   #killLimit: Timer | undefined;
-  #unkillable = false;
+  #stuck = false;
+  /** It has said that it runs. */
+  #started = false;
   #closed = false;
   /** Why it ended, or has to end: the first reason is the one that counts. */
   #failure: Error | undefined;
@@ -88,9 +93,10 @@ class RemoteRun implements RunningModule<unknown> {
   #stopping: Promise<void> | undefined;
   #refreshing: Promise<void> | undefined;
 
-  constructor(options: RemoteOptions, config: unknown) {
+  constructor(options: RemoteOptions, config: unknown, toldStuck: ToldStuck) {
     this.#options = options;
     this.#config = config;
+    this.#toldStuck = toldStuck;
     [this.ready, this.#ready] = open();
     [this.done, this.#done] = open();
     [this.#gone, this.#left] = open();
@@ -126,11 +132,8 @@ class RemoteRun implements RunningModule<unknown> {
     return outcome;
   }
 
-  /** What the module last said of itself. Throws `module-not-ended` where it hangs and cannot be ended: systemd's watchdog can. */
+  /** What the module last said of itself. */
   health(): ModuleHealth {
-    if (this.#unkillable) {
-      throw new NetstewardError('module-not-ended', `${this.#options.name} hangs and cannot be ended`);
-    }
     const { silence } = this.#heartbeat;
     if (silence < answerLimit) return this.#health;
     return { ...this.#health, summary: `${this.#health.summary}; no answer for ${formatDuration(silence)}` };
@@ -160,7 +163,7 @@ class RemoteRun implements RunningModule<unknown> {
     this.#endLimit?.cancel();
     this.#endLimit = this.#options.clock.after(killAfter, () => {
       this.#stopFailure ??= new NetstewardError('module-killed', `it did not stop within ${formatDuration(killAfter)}`);
-      this.#carrier.kill();
+      this.#kill(this.#stopFailure);
     });
     await this.#gone;
     if (this.#stopFailure !== undefined) throw this.#stopFailure;
@@ -180,17 +183,20 @@ class RemoteRun implements RunningModule<unknown> {
         this.#greeted(message.version);
         break;
       case 'log':
-        this.#options.log[message.level](message.event, message.fields);
-        if (message.level !== 'debug') this.#heartbeat.soon();
+        for (const { level, event, fields } of message.lines) {
+          this.#options.log[level](event, fields);
+          if (level !== 'debug') this.#heartbeat.soon();
+        }
         break;
       case 'ready':
         this.#learn(message.health);
+        this.#started = true;
         this.#ready.resolve();
         break;
       case 'refused':
         this.#failure ??= errorFrom(message.error);
         // It ends by itself, within the time that a stop may take.
-        this.#endLimit = this.#options.clock.after(killAfter, () => this.#carrier.kill());
+        this.#endLimit = this.#options.clock.after(killAfter, () => this.#kill(this.#reason()));
         break;
       case 'pong':
         this.#learn(message.health);
@@ -242,17 +248,22 @@ class RemoteRun implements RunningModule<unknown> {
 
   #hangs(): void {
     const limit = formatDuration(this.#options.hangLimit);
-    this.#condemn(new NetstewardError('module-hangs', `it hangs: no answer for ${limit}`));
+    const where = this.#started ? '' : ' in its start';
+    const remedy = 'Look what holds it: an overloaded machine, a disk that does not answer (`dmesg`); else report it.';
+    this.#condemn(new NetstewardError('module-hangs', `it hangs${where}: no answer for ${limit}`, { remedy }));
   }
 
   /** Ends it at once, for this reason. */
   #condemn(error: Error): void {
     this.#failure ??= error;
+    this.#kill(error);
+  }
+
+  #kill(reason: Error): void {
     this.#carrier.kill();
     this.#killLimit ??= this.#options.clock.after(endAfter, () => {
-      this.#unkillable = true;
-      const { name, log } = this.#options;
-      log.error('module-not-ended', { module: name, reason: error.message, after: formatDuration(endAfter) });
+      this.#stuck = true;
+      this.#toldStuck(reason.message);
     });
   }
 
@@ -261,6 +272,7 @@ class RemoteRun implements RunningModule<unknown> {
     this.#heartbeat.end();
     this.#endLimit?.cancel();
     this.#killLimit?.cancel();
+    if (this.#stuck) this.#toldStuck(undefined);
     const asked = this.#stopping !== undefined;
     if (this.#failure === undefined && !asked) this.#failure = reason;
     const error = this.#reason();

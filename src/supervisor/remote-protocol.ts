@@ -39,15 +39,17 @@ const health = v.object({
   detail: v.optional(v.unknown()),
 });
 
+const logLine = v.object({
+  level: v.picklist(['debug', 'info', 'warn', 'error']),
+  event: v.string(),
+  fields: v.record(v.string(), v.unknown()),
+});
+
 const moduleMessage = v.variant('type', [
+  // The most frequent first: they are tried one after the other.
+  v.object({ type: v.literal('log'), lines: v.array(logLine) }),
   /** `version`: of the program that the module's side was loaded from. */
   v.object({ type: v.literal('hello'), version: v.string() }),
-  v.object({
-    type: v.literal('log'),
-    level: v.picklist(['debug', 'info', 'warn', 'error']),
-    event: v.string(),
-    fields: v.record(v.string(), v.unknown()),
-  }),
   v.object({ type: v.literal('ready'), health }),
   v.object({ type: v.literal('refused'), error: plainError }),
   /** Without health while the module starts. */
@@ -62,6 +64,7 @@ const moduleMessage = v.variant('type', [
 ]);
 
 export type ModuleMessage = v.InferOutput<typeof moduleMessage>;
+export type LogLine = v.InferOutput<typeof logLine>;
 export type PlainError = v.InferOutput<typeof plainError>;
 /** Without `detail` it is a short one. */
 export type HealthData = v.InferOutput<typeof health>;
@@ -76,11 +79,6 @@ export function parseModuleMessage(message: unknown): ModuleMessage {
 
 /** Warning codes are those of this version's catalogue: another version is refused at `hello`. */
 export const healthOf = (data: HealthData): ModuleHealth => data as ModuleHealth;
-
-/** A module's answer to a command that it does not have. */
-export function commandUnknown(module: string, name: string): NetstewardError {
-  return new NetstewardError('command-unknown', `${module} has no command "${name}"`);
-}
 
 export function errorFrom({ code, message, remedy, stack }: PlainError): Error {
   if (code !== undefined) return new NetstewardError(code, message, remedy === undefined ? {} : { remedy });

@@ -78,11 +78,12 @@ export class Supervisor {
     this.#every(statusInterval, () => this.#tellStatus());
     const { watchdogInterval, notifier } = this.#options;
     if (watchdogInterval !== undefined) {
-      // That this timer fires shows that the loop ticks (sd_notify(3), WATCHDOG=1). Before READY no watchdog counts, and what
-      // is shown by it is that a start which takes long goes on (EXTEND_TIMEOUT_USEC=).
+      // That this timer fires shows that the loop ticks (sd_notify(3), WATCHDOG=1). systemd counts from the first of these on,
+      // READY or not (its src/core/service.c); before READY it is told as well that the start goes on (EXTEND_TIMEOUT_USEC=).
       const more = { EXTEND_TIMEOUT_USEC: String(Math.round(watchdogInterval * startPatience * 1000)) };
       this.#every(watchdogInterval, () => {
-        if (![...this.#runners.values()].every((runner) => runner.answers())) return;
+        const runners = [...this.#runners.values(), ...this.#adding];
+        if (!runners.every((runner) => runner.answers())) return;
         notifier.notify(this.#state === 'starting' ? { ...more, WATCHDOG: '1' } : { WATCHDOG: '1' });
       });
     }

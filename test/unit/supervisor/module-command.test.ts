@@ -25,7 +25,7 @@ async function remote(command: Command | undefined) {
   const bound = bindModule({
     definition: {
       name: 'nbrpc',
-      parse: (table) => ({ ok: true, config: table }),
+      parse: async (table) => ({ ok: true, config: table }),
       preflight: async () => [],
       start: async (config, _, signal) => ({
         ...(await module.start(config, signal)),

@@ -2,9 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NetstewardError } from '../../../src/core/errors.ts';
-import { startRemote } from '../../../src/supervisor/remote-module.ts';
-import { FakeClock, settle } from '../../fakes/fake-clock.ts';
-import { MemoryLog } from '../../fakes/memory-log.ts';
+import { settle } from '../../fakes/fake-clock.ts';
 import { setUp, two } from './supervisor-of-fakes.ts';
 
 test('READY comes once, after every module has started', async () => {
@@ -94,48 +92,4 @@ test('a module of must_start that crashes later is started again like any other'
   await clock.advance(1000);
   assert.equal(supervisor.status().ready, true);
   assert.equal(failed, false);
-});
-
-test('a module that hangs and cannot be ended says nothing more, so that the watchdog gets no food; and is well once it has ended', async () => {
-  const [clock, log] = [new FakeClock(), new MemoryLog()];
-  let end: () => void = () => undefined;
-  let killed = 0;
-  const kill = (): void => {
-    killed += 1;
-  };
-  const limits = { clock, pingInterval: 10_000, hangLimit: 30_000 };
-  const starting = startRemote(
-    {
-      name: 'nbrpc',
-      version: '1',
-      log,
-      ...limits,
-      open: (listener) => {
-        end = () => listener.closed(new Error('it was killed'));
-        setImmediate(() => {
-          listener.message({ type: 'hello', version: '1' });
-          listener.message({ type: 'ready', health: { ready: true, summary: 'well', warnings: [] } });
-        });
-        return { send: () => undefined, kill };
-      },
-    },
-    {},
-    new AbortController().signal,
-  );
-  const module = await starting;
-  await clock.advance(10_000 + 30_000);
-  assert.equal(killed, 1);
-  await clock.advance(9999);
-  assert.match(module.health().summary, /^well; no answer for /);
-  await clock.advance(1);
-  assert.throws(() => module.health(), { code: 'module-not-ended' });
-  assert.deepEqual(log.of('module-not-ended')[0]?.fields, {
-    module: 'nbrpc',
-    reason: 'it hangs: no answer for 30s',
-    after: '10s',
-  });
-  const done = assert.rejects(module.done, { code: 'module-hangs' });
-  end();
-  await done;
-  assert.equal(clock.waiting, 0);
 });

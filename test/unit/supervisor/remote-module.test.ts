@@ -4,59 +4,13 @@ import { test } from 'node:test';
 import type { Clock } from '../../../src/core/clock.ts';
 import { parseConfiguration } from '../../../src/supervisor/config.ts';
 import { startRemote } from '../../../src/supervisor/remote-module.ts';
-import type { ModuleMessage, SupervisorMessage } from '../../../src/supervisor/remote-protocol.ts';
+import type { ModuleMessage } from '../../../src/supervisor/remote-protocol.ts';
 import { Supervisor } from '../../../src/supervisor/supervisor.ts';
-import type { CarrierListener } from '../../../src/system/carrier.ts';
 import { FakeClock, settle } from '../../fakes/fake-clock.ts';
 import { FakeModule } from '../../fakes/fake-module.ts';
 import { FakeNotifier } from '../../fakes/fake-notifier.ts';
 import { MemoryLog } from '../../fakes/memory-log.ts';
-
-/** The module's side, as a test speaks for it. */
-class Other {
-  readonly heard: SupervisorMessage[] = [];
-  killed = 0;
-  /** A kill ends it at once, as everywhere; a test can make it take longer. */
-  diesWhenKilled = true;
-  #listener: CarrierListener | undefined;
-
-  readonly open = (listener: CarrierListener) => {
-    this.#listener = listener;
-    return {
-      send: (message: unknown) => void this.heard.push(message as SupervisorMessage),
-      kill: () => {
-        this.killed += 1;
-        if (this.diesWhenKilled) setImmediate(() => this.end('it was killed'));
-      },
-    };
-  };
-
-  say(message: ModuleMessage | { readonly type: unknown }): void {
-    this.#listener?.message(message);
-  }
-
-  end(reason: string): void {
-    const listener = this.#listener;
-    this.#listener = undefined;
-    listener?.closed(new Error(reason));
-  }
-
-  /** The last message of this type. */
-  last<Type extends SupervisorMessage['type']>(type: Type) {
-    return this.heard.findLast(
-      (message): message is Extract<SupervisorMessage, { type: Type }> => message.type === type,
-    );
-  }
-
-  answer(summary = 'well', detail?: unknown): void {
-    const id = this.last('ping')?.id ?? 0;
-    this.say({
-      type: 'pong',
-      id,
-      health: { ready: true, summary, warnings: [], ...(detail === undefined ? {} : { detail }) },
-    });
-  }
-}
+import { Other } from './other-side.ts';
 
 /** Stands still for an hour, and then runs once what has become due: as timers do when a machine or a container wakes up. */
 class FrozenClock implements Clock {
@@ -88,6 +42,11 @@ class FrozenClock implements Clock {
     for (const { action } of due) action();
   }
 }
+
+const logged = (level: 'debug' | 'info', event: string): ModuleMessage => ({
+  type: 'log',
+  lines: [{ level, event, fields: {} }],
+});
 
 const health = { ready: true, summary: 'well', warnings: [] };
 
@@ -187,8 +146,8 @@ test('one ping an interval and nothing else wakes a module that is idle', async 
 test('what it tells its log is followed by one question a second, and an answer to a reload says how it is', async () => {
   const { other, clock, module } = await running();
   other.heard.length = 0;
-  for (let line = 0; line < 5; line++) other.say({ type: 'log', level: 'info', event: 'pass', fields: {} });
-  other.say({ type: 'log', level: 'debug', event: 'checked', fields: {} });
+  for (let line = 0; line < 5; line++) other.say(logged('info', 'pass'));
+  other.say(logged('debug', 'checked'));
   await clock.advance(999);
   assert.equal(other.heard.length, 0);
   await clock.advance(1);
@@ -198,7 +157,7 @@ test('what it tells its log is followed by one question a second, and an answer 
   );
   other.answer('5 of 5');
   assert.equal(module.health().summary, '5 of 5');
-  other.say({ type: 'log', level: 'debug', event: 'checked', fields: {} });
+  other.say(logged('debug', 'checked'));
   await clock.advance(2000);
   assert.equal(other.heard.length, 1);
   const reloading = module.reload({});
@@ -291,7 +250,8 @@ test('what nobody understands ends the module, with a reason', async () => {
     { type: 'reday' },
     { type: 7 },
     { type: 'pong', id: 'x' },
-    { type: 'log', level: 'loud', event: 'x', fields: {} },
+    { type: 'log', lines: [{ level: 'loud', event: 'x', fields: {} }] },
+    { type: 'log', level: 'info', event: 'x', fields: {} },
     { type: 'ready', health: { summary: 1 } },
   ]) {
     const { other, module } = await running();
@@ -370,7 +330,7 @@ test('a module that hangs is started again by the supervisor, which says why and
   assert.equal(other.killed, 1);
   assert.match(
     supervisor.status().warnings[0]?.text ?? '',
-    /^module nbrpc ended: it hangs: no answer for 30s; it starts again/,
+    /^module nbrpc ended: it hangs: no answer for 30s \(Look what holds it: .*\); it starts again/,
   );
   await clock.advance(1000);
   await begin();

@@ -8,7 +8,8 @@ import { test } from 'node:test';
 import { pageFiles } from '../../../../src/cli/compose-page.ts';
 import { NetstewardError } from '../../../../src/core/errors.ts';
 import type { ConfigTable } from '../../../../src/core/module.ts';
-import { bindingText, parsePage } from '../../../../src/supervisor/page/config.ts';
+import { bindingText } from '../../../../src/supervisor/page/binding.ts';
+import { parsePage } from '../../../../src/supervisor/page/config.ts';
 import { readToken } from '../../../../src/supervisor/page/token.ts';
 import { runningPage, wayTo } from '../../../../src/supervisor/page/where.ts';
 

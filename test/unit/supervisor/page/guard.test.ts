@@ -1,7 +1,7 @@
 /** Who may ask the status page: names in Host, origins, tokens. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Binding, parseBinding } from '../../../../src/supervisor/page/config.ts';
+import { type Binding, parseBinding } from '../../../../src/supervisor/page/binding.ts';
 import { type Asked, refuseHost, refuseOrigin, refuseToken } from '../../../../src/supervisor/page/guard.ts';
 
 const nothing: Asked = { host: undefined, origin: undefined, fetchSite: undefined, authorization: undefined };

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import { pageFiles } from '../../../../src/cli/compose-page.ts';
 import type { NetstewardEvent } from '../../../../src/core/events.ts';
 import type { RunningModule } from '../../../../src/core/module.ts';
-import { parseBinding } from '../../../../src/supervisor/page/config.ts';
+import { parseBinding } from '../../../../src/supervisor/page/binding.ts';
 import { type PageConfig, type PageControl, pageModule } from '../../../../src/supervisor/page/index.ts';
 import type { StatusReport } from '../../../../src/supervisor/status-report.ts';
 import { openReader } from '../../../../src/system/linux/sqlite-read.ts';

@@ -13,7 +13,7 @@ const fit: PagePreflightHost = {
 };
 
 async function found(table: ConfigTable, host: Partial<PagePreflightHost> = {}): Promise<readonly string[]> {
-  const parsed = pageModule.parse(table);
+  const parsed = await pageModule.parse(table);
   assert.ok(parsed.ok);
   const findings = await pageModule.preflight(parsed.config, { ...fit, ...host });
   assert.ok(findings.every(({ severity, remedy }) => severity === 'ok' || remedy !== undefined));

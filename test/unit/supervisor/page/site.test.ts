@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib';
 import { NetstewardError } from '../../../../src/core/errors.ts';
 import { insert } from '../../../../src/supervisor/history-rows.ts';
 import { openHistoryFile } from '../../../../src/supervisor/history-schema.ts';
-import { parseBinding } from '../../../../src/supervisor/page/config.ts';
+import { parseBinding } from '../../../../src/supervisor/page/binding.ts';
 import type { PageConfig } from '../../../../src/supervisor/page/index.ts';
 import type { Events, Latency, PageProblem, PageState, Strips } from '../../../../src/supervisor/page/shapes.ts';
 import { forgetAfter } from '../../../../src/supervisor/page/site.ts';
