@@ -52,7 +52,7 @@ function journal(): void {
 
 /** `netsteward run` takes `nft -i` only where libnftables does not load. */
 async function interactive(groups: string): Promise<void> {
-  const parsed = cgroupNftModule.parse({ group: [JSON.parse(groups)] });
+  const parsed = await cgroupNftModule.parse({ group: [JSON.parse(groups)] });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const host = await composeCgroupNft(openLog(process.env).logger);
   await cgroupNftModule.start(

@@ -6,7 +6,7 @@ import { systemClock } from '../src/core/clock.ts';
 import type { Logger } from '../src/core/log.ts';
 import { spawnedAgent } from '../src/system/linux/nft-agent-channel.ts';
 import { NftAgentClient } from '../src/system/linux/nft-agent-client.ts';
-import { listedSet } from '../src/system/linux/nft-listing.ts';
+import { listedSet } from '../src/system/linux/nft-listed-set.ts';
 import { openNft } from '../src/system/linux/nft-open.ts';
 import { netlinkEvents, openRulesetEvents } from '../src/system/linux/ruleset-events.ts';
 import { nftScript } from '../src/system/nft-script.ts';
@@ -82,7 +82,7 @@ for (const size of [100, 20_000]) {
       while (sets.status().refills === before || commits.length < wanted)
         await new Promise((turn) => setTimeout(turn, 1));
       await watch.close();
-      const listed = listedSet(await reader.list(nftScript({ op: 'list-set', table, set: 'blocked4' })));
+      const listed = await listedSet(await reader.list(nftScript({ op: 'list-set', table, set: 'blocked4' })));
       if (listed?.addresses === 'uncountable' || listed?.addresses.size !== size)
         throw new Error('the set is not right');
       const [refilled, reloaded, flushed] = [commits.at(-1), commits.at(-2), commits[0]];

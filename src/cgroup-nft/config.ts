@@ -5,7 +5,7 @@ import type { ConfigTable, Parsed } from '../core/module.ts';
 import { duration, integer, parseWith } from '../core/schema.ts';
 import type { PortRange } from '../system/nft-script.ts';
 import { unitPatternProblem } from './glob.ts';
-import type { Direction, MarkedGroup } from './groups-table.ts';
+import type { Direction } from './groups-table.ts';
 import { unitNameProblem } from './unit-name.ts';
 
 const hour = 3_600_000;
@@ -105,18 +105,6 @@ const schema = v.pipe(
 
 export type CgroupNftConfig = v.InferOutput<typeof schema>;
 export type GroupConfig = CgroupNftConfig['group'][number];
-
-/** What the kernel's table has to know of a group. */
-export function markedGroup({
-  name,
-  mark,
-  mask,
-  protocols,
-  ports: ranges,
-  directions: ways,
-}: GroupConfig): MarkedGroup {
-  return { name, mark, mask, protocols, ports: ranges, directions: ways };
-}
 
 export function parseCgroupNft(table: ConfigTable): Parsed<CgroupNftConfig> {
   return parseWith(schema, table);

@@ -1,9 +1,7 @@
 /** cgroup-nft: nftables rules by systemd unit that are in place before the unit's first packet. */
 import type { ModuleDefinition } from '../core/module.ts';
-import { type CgroupNftConfig, parseCgroupNft } from './config.ts';
+import type { CgroupNftConfig } from './config.ts';
 import type { CgroupNftHost, CgroupNftPreflightHost } from './ports.ts';
-import { preflight } from './preflight.ts';
-import { RunningCgroupNft } from './running.ts';
 
 export type { CgroupNftConfig } from './config.ts';
 export type { CgroupNftHost, CgroupNftPreflightHost } from './ports.ts';
@@ -11,9 +9,10 @@ export type { CgroupNftDetail, UnitEntry } from './status.ts';
 
 export const cgroupNftModule: ModuleDefinition<CgroupNftConfig, CgroupNftHost, CgroupNftPreflightHost> = {
   name: 'cgroup-nft',
-  parse: parseCgroupNft,
-  preflight,
-  start: (config, host, signal) => RunningCgroupNft.start(config, host, signal),
+  // The supervisor reads its configuration and looks at the machine, the thread or process of its own runs it: each loads its part.
+  parse: async (table) => (await import('./config.ts')).parseCgroupNft(table),
+  preflight: async (config, host) => (await import('./preflight.ts')).preflight(config, host),
+  start: async (config, host, signal) => (await import('./running.ts')).RunningCgroupNft.start(config, host, signal),
 };
 
 /** Keys that hold file names, for the supervisor to make absolute. */

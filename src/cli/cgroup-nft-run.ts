@@ -12,7 +12,7 @@ export async function runCgroupNft(files: readonly string[], flags: CgroupNftFla
     import('../cgroup-nft/index.ts'),
     import('./compose-cgroup-nft.ts'),
   ]);
-  const parsed = cgroupNftModule.parse({
+  const parsed = await cgroupNftModule.parse({
     files: files.map((file) => resolve(file)),
     flush: flags.flush === true,
     reload_with_units: flags.reloadWithUnit,

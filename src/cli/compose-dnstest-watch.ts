@@ -18,7 +18,7 @@ export async function bindDnstest(log: Logger): Promise<BoundModule> {
       ...(await composeDnsWatch(log.child({ module: 'dnstest' }), ca)),
       files: new (await import('../system/linux/files.ts')).LinuxFiles(),
       listeners: await composeDnsListeners(),
-      speaker: new (await import('../system/linux/resolver-word.ts')).BroadcastSpeaker(),
+      speaker: new (await import('../system/linux/resolver-word-speaker.ts')).BroadcastSpeaker(),
       store: makingFolders(new (await import('../system/linux/sqlite.ts')).SqliteStore()),
     }),
     preflightHost: async () => ({

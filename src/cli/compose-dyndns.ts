@@ -27,15 +27,12 @@ export async function bindDyndns(log: Logger): Promise<BoundModule> {
 }
 
 export async function composeDyndns(log: Logger): Promise<DyndnsPorts> {
-  const [{ LinuxZoneFiles }, { SqliteStore }, { commitSync }, { LinuxCommands }, { UdpNameServer }] = await Promise.all(
-    [
-      import('../system/linux/zone-file-io.ts'),
-      import('../system/linux/sqlite.ts'),
-      import('../system/linux/commit-sync.ts'),
-      import('../system/linux/commands.ts'),
-      import('../system/linux/name-server.ts'),
-    ],
-  );
+  const [{ LinuxZoneFiles }, { SqliteStore }, { commitSync }, { LinuxCommands }] = await Promise.all([
+    import('../system/linux/zone-file-io.ts'),
+    import('../system/linux/sqlite.ts'),
+    import('../system/linux/commit-sync.ts'),
+    import('../system/linux/commands.ts'),
+  ]);
   const clock = systemClock;
   return {
     clock,
@@ -44,7 +41,10 @@ export async function composeDyndns(log: Logger): Promise<DyndnsPorts> {
     store: makingFolders(new SqliteStore()),
     commitSync,
     commands: new LinuxCommands(clock),
-    nameServer: new UdpNameServer(clock),
+    nameServer: {
+      // Loaded with the first question: most ask none (dyndns.verify).
+      ask: async (question) => new (await import('../system/linux/name-server.ts')).UdpNameServer(clock).ask(question),
+    },
   };
 }
 

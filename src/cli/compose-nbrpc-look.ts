@@ -76,7 +76,7 @@ export async function kernelSets(
 ): Promise<KernelContents> {
   const [{ openNft }, { listedSet }] = await Promise.all([
     import('../system/linux/nft-open.ts'),
-    import('../system/linux/nft-listing.ts'),
+    import('../system/linux/nft-listed-set.ts'),
   ]);
   try {
     const nft = await openNft();
@@ -84,7 +84,7 @@ export async function kernelSets(
       const found = new Map<string, ReadonlySet<string> | 'uncountable'>();
       for (const set of names) {
         try {
-          const listed = listedSet(await nft.list(nftScript({ op: 'list-set', table, set })));
+          const listed = await listedSet(await nft.list(nftScript({ op: 'list-set', table, set })));
           if (listed !== undefined) found.set(set, listed.addresses);
         } catch (error) {
           if (refusalOf(error) !== 'missing') throw error;

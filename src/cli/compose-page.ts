@@ -11,7 +11,6 @@ import { type BoundModule, bindModule } from '../supervisor/bound-module.ts';
 import type { Asset, PageControl, PageFiles } from '../supervisor/page/index.ts';
 import { askControl } from './control-client.ts';
 import { controlCommand } from './control-command.ts';
-import { statusOf } from './control-shapes.ts';
 import { controlEvents } from './events-stream.ts';
 import { countingOnFolders } from './state-folder.ts';
 
@@ -47,7 +46,10 @@ export function pageControl(socket: string): PageControl {
     return found;
   };
   return {
-    status: async () => statusOf(socket, await askControl({ socket, method: 'GET', path: '/status', limit: patience })),
+    status: async () => {
+      const answer = await askControl({ socket, method: 'GET', path: '/status', limit: patience });
+      return (await import('./control-shapes.ts')).statusOf(socket, answer);
+    },
     events: collect,
     follow: (signal) => controlEvents({ socket, limit: 0, follow: true, signal }),
     command: (module, name, argument) => controlCommand(socket, module, name, argument),

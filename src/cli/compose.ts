@@ -11,20 +11,27 @@ import type { NbrpcConfig, NbrpcHost, Sink } from '../nbrpc/index.ts';
 import { type BoundModule, bindModule, type ModuleRegistry } from '../supervisor/bound-module.ts';
 import type { Configuration } from '../supervisor/config.ts';
 import type { ModuleLink, OpenCarrier } from '../system/carrier.ts';
-import { readRegularFile } from '../system/linux/files.ts';
-import { readHostFacts } from '../system/linux/host-facts.ts';
 import type { AgentConfig } from '../system/linux/nft-agent-protocol.ts';
-import { sdNotifier, watchdogInterval } from '../system/linux/sd-notify.ts';
 import type { HttpProbe, Notifier, Resolver } from '../system/ports.ts';
 import { countingOnFolders, makingFolders } from './state-folder.ts';
 import { packageVersion } from './version.ts';
 
-export const readText = async (path: string): Promise<string> => (await readRegularFile(path)).toString('utf8');
+export async function readText(path: string): Promise<string> {
+  const { readRegularFile } = await import('../system/linux/files.ts');
+  return (await readRegularFile(path)).toString('utf8');
+}
 
 /** Where a module runs, with limits in MB and milliseconds; `hangLimit` is for one that may work long without a pause. */
 type Place =
   /** A worker thread: cheap; running out of memory ends it alone. */
-  | { readonly kind: 'thread'; readonly heapLimit: number; readonly youngLimit: number; readonly hangLimit?: number }
+  | {
+      readonly kind: 'thread';
+      readonly heapLimit: number;
+      readonly youngLimit: number;
+      readonly hangLimit?: number;
+      /** -20 (first) to 19 (last) among the threads of this program, as far as it may have it. */
+      readonly nice: number;
+    }
   /** A child process: nothing that happens to other modules can delay it. */
   | { readonly kind: 'process'; readonly heapLimit?: number; readonly hangLimit?: number };
 
@@ -38,13 +45,14 @@ interface Registered {
 const modules: ReadonlyMap<ModuleName, Registered> = new Map([
   // SQLite waits up to a minute for others, and the thread with it (system/linux/sqlite.ts).
   // Its lists may have 50 000 hosts with 18 addresses each: 370 MB; some hundred services take 20.
-  ['nbrpc', { bind: bindNbrpc, place: { kind: 'thread', heapLimit: 768, youngLimit: 8, hangLimit: 90_000 } }],
+  ['nbrpc', { bind: bindNbrpc, place: { kind: 'thread', heapLimit: 768, youngLimit: 8, hangLimit: 90_000, nice: 5 } }],
   // Its priority is a key of its configuration.
   ['cgroup-nft', { bind: bindCgroupNft, place: { kind: 'process' } }],
-  ['dyndns', { bind: bindDyndns, place: { kind: 'thread', heapLimit: 256, youngLimit: 8 } }],
-  ['dnstest', { bind: bindDnstest, place: { kind: 'thread', heapLimit: 128, youngLimit: 8 } }],
+  // A socket that is read late loses packets. What strangers can make it do is bounded (dyndns/check-budget.ts).
+  ['dyndns', { bind: bindDyndns, place: { kind: 'thread', heapLimit: 256, youngLimit: 8, nice: -5 } }],
+  ['dnstest', { bind: bindDnstest, place: { kind: 'thread', heapLimit: 128, youngLimit: 8, nice: 5 } }],
   // A month of 1000 hosts takes 40.
-  ['page', { bind: bindPage, place: { kind: 'thread', heapLimit: 128, youngLimit: 2 } }],
+  ['page', { bind: bindPage, place: { kind: 'thread', heapLimit: 128, youngLimit: 2, nice: 5 } }],
 ]);
 
 /** For the supervisor: parse and preflight work here, start() runs the module in its place. `log` is what they write to. */
@@ -55,14 +63,14 @@ export function composeRegistry(log: Logger): ModuleRegistry {
       name,
       async () => ({
         ...(await bind(log)),
-        start: async (config, signal) => {
+        start: async (config, signal, toldStuck) => {
           const { startRemote } = await import('../supervisor/remote-module.ts');
           const open = await openPlace(name, place);
           // An answer wakes two threads; under systemd its STATUS is made of them.
           const pingInterval = process.env.NOTIFY_SOCKET ? 10_000 : 30_000;
           const { hangLimit = 30_000 } = place;
           const options = { name, open, clock: systemClock, log, version, pingInterval, hangLimit };
-          return startRemote(options, config, signal);
+          return startRemote(options, config, signal, toldStuck);
         },
       }),
     ]),
@@ -92,9 +100,23 @@ export async function composeModuleSide(wanted: string | undefined): Promise<Mod
     place.kind === 'process'
       ? (await import('../system/linux/module-process.ts')).processLink(place.heapLimit)
       : (await import('../system/linux/module-worker.ts')).workerLink();
+  if (place.kind === 'thread') await (await import('../system/linux/thread-priority.ts')).setThreadNice(place.nice);
+  const { giveBackMemory, giveBackSoon } = await import('../system/linux/spare-memory.ts');
   return {
     link,
-    bind,
+    bind: async (log) => {
+      const bound = await bind(log);
+      return {
+        ...bound,
+        async start(config, signal) {
+          const running = await bound.start(config, signal);
+          // A process of its own has what nothing may delay: not once it has said that it is ready.
+          if (place.kind === 'process') await giveBackMemory();
+          else giveBackSoon();
+          return running;
+        },
+      };
+    },
   };
 }
 
@@ -160,7 +182,7 @@ async function nbrpcHost(log: Logger): Promise<NbrpcHost> {
     uplink: new LinkState(),
     output: new LinuxOutputFiles(),
     commands: new LinuxCommands(clock),
-    resolverWord: new (await import('../system/linux/resolver-word.ts')).BroadcastHearer(clock),
+    resolverWord: new (await import('../system/linux/resolver-word-hearer.ts')).BroadcastHearer(clock),
     openResolver: ({ servers }) => openResolver(clock, servers),
     openProbe: ({ ca, sourcePorts }) => {
       const trust = trustOf(ca);
@@ -179,7 +201,7 @@ async function nbrpcHost(log: Logger): Promise<NbrpcHost> {
       new agent.NftAgentClient({
         open:
           sink.agent === undefined
-            ? spawnedAgent([process.execPath, mainJs, 'nft-agent', '--supervised'])
+            ? spawnedAgent([process.execPath, agentJs, 'nft-agent', '--supervised'])
             : connectedAgent(sink.agent),
         outlives: sink.agent !== undefined,
         config: agentConfig(sink),
@@ -190,8 +212,8 @@ async function nbrpcHost(log: Logger): Promise<NbrpcHost> {
   };
 }
 
-/** The entry of this build: nft-agent is the same program as a child process. */
-const mainJs = fileURLToPath(new URL('../main.js', import.meta.url));
+/** Of this build. */
+const agentJs = fileURLToPath(new URL('./nft-agent-entry.js', import.meta.url));
 
 /** What nft-agent may touch for this configuration: the own table, or just the named sets. */
 export function agentConfig(sink: Sink): AgentConfig {
@@ -248,12 +270,28 @@ export interface ServicePorts {
   readonly watchdogInterval: number | undefined;
 }
 
-export function composeServicePorts(env: NodeJS.ProcessEnv, pid: number): ServicePorts {
-  return { notifier: sdNotifier(env), watchdogInterval: watchdogInterval(env, pid) };
+/** To be called before any thread is started: it sees to the memory of this process, too. */
+export async function composeServicePorts(env: NodeJS.ProcessEnv, pid: number): Promise<ServicePorts> {
+  const [{ giveBackSoon, limitArenas }, { sdNotifier, watchdogInterval }] = await Promise.all([
+    import('../system/linux/spare-memory.ts'),
+    import('../system/linux/sd-notify.ts'),
+  ]);
+  await limitArenas();
+  const manager = sdNotifier(env);
+  return {
+    notifier: {
+      notify: (state) => {
+        manager.notify(state);
+        // At the end of the start and of each reload, which both leave much behind.
+        if (state.READY === '1') giveBackSoon();
+      },
+    },
+    watchdogInterval: watchdogInterval(env, pid),
+  };
 }
 
-export function composeHostFacts(): Promise<HostFacts> {
-  return readHostFacts();
+export async function composeHostFacts(): Promise<HostFacts> {
+  return (await import('../system/linux/host-facts.ts')).readHostFacts();
 }
 
 /** What the configured modules count on of the machine, beyond what they look at themselves. */

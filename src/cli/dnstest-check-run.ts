@@ -1,15 +1,13 @@
 /** One run of `netsteward dnstest check`: all resolvers at the same time, then what to say of them, and the exit code. */
-import { NetstewardError } from '../core/errors.ts';
 import { exitCodes } from '../core/exit-codes.ts';
 import { blameOf, type CheckResult, provesNetwork } from '../dnstest/check-result.ts';
 import { expectFping, pinged } from '../dnstest/fping.ts';
 import { Prober } from '../dnstest/prober.ts';
 import type { Commands } from '../system/ports.ts';
-import { hashKeyOf } from './compose-dnstest.ts';
 import { composeDnsCheck } from './compose-dnstest-check.ts';
 import { type CheckOptions, checkExits } from './dnstest-check.ts';
-import { type CheckPlan, planChecks } from './dnstest-check-plan.ts';
-import { failureText } from './failure.ts';
+import { planChecks } from './dnstest-check-plan.ts';
+import { planned } from './dnstest-planned.ts';
 import { printError, printJson } from './output.ts';
 
 interface Checked {
@@ -21,15 +19,8 @@ interface Checked {
 const pingTimeout = 30_000;
 
 export async function runDnsCheck(options: CheckOptions): Promise<number> {
-  let plan: CheckPlan;
-  try {
-    plan = planChecks({ ...options, hashKey: await hashKeyOf(options) });
-  } catch (error) {
-    if (!(error instanceof NetstewardError)) throw error;
-    printError(failureText(error));
-    return checkExits.usage;
-  }
-  for (const warning of plan.warnings) printError(`netsteward: warning: ${warning}\n`);
+  const plan = await planned(options, planChecks);
+  if (plan === undefined) return checkExits.usage;
   const ports = await composeDnsCheck(options.caFile);
   const { signal } = new AbortController();
   if (options.ping !== undefined) await expectFping(ports.commands, signal);

@@ -1,7 +1,9 @@
 /** What `netsteward dnstest polkit` does: the configuration's cures to a rule of polkit. */
 import { NetstewardError } from '../core/errors.ts';
 import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
-import { curesOf, type DnstestConfig, polkitRule } from '../dnstest/index.ts';
+import { curesOf } from '../dnstest/configured-cures.ts';
+import type { DnstestConfig } from '../dnstest/index.ts';
+import { polkitRule } from '../dnstest/polkit-rule.ts';
 import { type ConfigSource, loadConfiguration } from '../supervisor/config.ts';
 import { errorLog } from './check-configuration.ts';
 import { composeRegistry, readText } from './compose.ts';

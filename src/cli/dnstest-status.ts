@@ -1,10 +1,7 @@
 /** `netsteward dnstest status`: the command line. */
 import { Command } from 'commander';
-import { addSocketOption, type SocketOptions } from './socket-option.ts';
-
-export interface DnstestStatusFlags extends SocketOptions {
-  readonly json?: true;
-}
+import type { ModuleStatusFlags } from './module-status.ts';
+import { addSocketOption } from './socket-option.ts';
 
 /** The subcommand `status`, on its own: whoever adds it lends it the settings of the program (copyInheritedSettings). */
 export function dnstestStatus(): Command {
@@ -21,7 +18,7 @@ A watch that was started as \`netsteward dnstest watch\` has no such socket: its
 Example:
   $ netsteward dnstest status`,
     )
-    .action(async (flags: DnstestStatusFlags) => {
+    .action(async (flags: ModuleStatusFlags) => {
       const { showDnstestStatus } = await import('./dnstest-status-run.ts');
       process.exitCode = await showDnstestStatus(flags);
     });

@@ -12,13 +12,11 @@ import type { DnsWatchPorts } from '../dnstest/ports.ts';
 import { Prober } from '../dnstest/prober.ts';
 import { type Watched, Watches } from '../dnstest/watches.ts';
 import type { Notifier } from '../system/ports.ts';
-import { hashKeyOf } from './compose-dnstest.ts';
 import { checkExits } from './dnstest-check.ts';
 import { type CheckPlan, planChecks } from './dnstest-check-plan.ts';
+import { planned } from './dnstest-planned.ts';
 import type { CureFlag, WatchOptions } from './dnstest-watch.ts';
-import { failureText } from './failure.ts';
 import { openLog } from './log-output.ts';
-import { printError } from './output.ts';
 
 /** Milliseconds. */
 const minute = 60_000;
@@ -77,15 +75,8 @@ function cureOf({ kind, what }: CureFlag, settle: number): Cure {
 }
 
 export async function runDnsWatch(options: WatchOptions): Promise<number> {
-  let plan: WatchPlan;
-  try {
-    plan = planWatch({ ...options, hashKey: await hashKeyOf(options) });
-  } catch (error) {
-    if (!(error instanceof NetstewardError)) throw error;
-    printError(failureText(error));
-    return checkExits.usage;
-  }
-  for (const warning of plan.warnings) printError(`netsteward: warning: ${warning}\n`);
+  const plan = await planned(options, planWatch);
+  if (plan === undefined) return checkExits.usage;
   const log = openLog(process.env);
   log.configure({ level: options.debug === true ? 'debug' : 'info', format: 'auto' });
   const { composeDnsWatch, composeWatchNotifier } = await import('./compose-dnstest-watch.ts');

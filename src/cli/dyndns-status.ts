@@ -1,10 +1,7 @@
 /** `netsteward dyndns status`: the command line. */
 import type { Command } from 'commander';
-import { addSocketOption, type SocketOptions } from './socket-option.ts';
-
-export interface DyndnsStatusFlags extends SocketOptions {
-  readonly json?: true;
-}
+import type { ModuleStatusFlags } from './module-status.ts';
+import { addSocketOption } from './socket-option.ts';
 
 export function registerDyndnsStatus(parent: Command): void {
   const command = parent
@@ -21,7 +18,7 @@ A server that was started as \`netsteward dyndns serve\` has no such socket: \`n
 Example:
   $ netsteward dyndns status`,
     )
-    .action(async (flags: DyndnsStatusFlags) => {
+    .action(async (flags: ModuleStatusFlags) => {
       const { showDyndnsStatus } = await import('./dyndns-status-run.ts');
       process.exitCode = await showDyndnsStatus(flags);
     });

@@ -19,13 +19,15 @@ const keys = [
 /** Until SIGTERM or SIGINT. Rejects with `config-unreadable`, `config-invalid`, and with what the socket or nft refuse. */
 export async function serveSets(file: string): Promise<ExitCode> {
   const { agent: path, on_stop: onStop, sink } = await readSets(file);
-  const [{ agentConfig }, { serveAgent }, { openNft }, { openRulesetEvents }, { sdNotifier }] = await Promise.all([
-    import('./compose.ts'),
-    import('../system/linux/nft-agent-server.ts'),
-    import('../system/linux/nft-open.ts'),
-    import('../system/linux/ruleset-events.ts'),
-    import('../system/linux/sd-notify.ts'),
-  ]);
+  const [{ giveBackSoon }, { agentConfig }, { serveAgent }, { openNft }, { openRulesetEvents }, { sdNotifier }] =
+    await Promise.all([
+      import('../system/linux/spare-memory.ts'),
+      import('./compose.ts'),
+      import('../system/linux/nft-agent-server.ts'),
+      import('../system/linux/nft-open.ts'),
+      import('../system/linux/ruleset-events.ts'),
+      import('../system/linux/sd-notify.ts'),
+    ]);
   const stopped = new Promise<void>((stop) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop());
   });
@@ -41,6 +43,7 @@ export async function serveSets(file: string): Promise<ExitCode> {
       say: (level, text) => printError(`nft-agent: ${level}: ${text}\n`),
     });
     sdNotifier(process.env).notify({ READY: '1', STATUS: `listening on ${path}` });
+    giveBackSoon();
     await stopped;
     await server.close(onStop);
     return exitCodes.ok;
@@ -63,7 +66,7 @@ async function readSets(file: string) {
   const unknown = Object.keys(table).filter((key) => !keys.includes(key));
   const absolute = typeof table.agent === 'string' ? { agent: resolve(dirname(resolve(file)), table.agent) } : {};
   // What is asked of [nbrpc] beyond these is none of the agent's business.
-  const parsed = nbrpcModule.parse({
+  const parsed = await nbrpcModule.parse({
     ...Object.fromEntries(Object.entries(table).filter(([key]) => keys.includes(key))),
     ...absolute,
     check_lists: ['/dev/null'],

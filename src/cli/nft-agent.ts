@@ -43,7 +43,12 @@ export function registerNftAgent(program: Command): void {
         process.exitCode = await serveSets(flags.serve);
         return;
       }
-      process.exitCode = flags.supervised === true ? await supervised() : await dropIn(flags);
+      if (flags.supervised === true) {
+        const { superviseAgent } = await import('./nft-agent-supervised.ts');
+        process.exitCode = await superviseAgent();
+        return;
+      }
+      process.exitCode = await dropIn(flags);
     });
 }
 
@@ -53,25 +58,6 @@ function seconds(text: string): number {
     throw new InvalidArgumentError('must be seconds, more than 0 and at most 86400');
   }
   return value;
-}
-
-async function supervised(): Promise<ExitCode> {
-  const [{ runAgentSession }, { openNft }, { openRulesetEvents }] = await Promise.all([
-    import('../system/linux/nft-agent-session.ts'),
-    import('../system/linux/nft-open.ts'),
-    import('../system/linux/ruleset-events.ts'),
-  ]);
-  // Signals are for the supervisor: it tells by `stop`, or by ending, what is to stay in the kernel. systemd signals all of a unit.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => {});
-  const code = await runAgentSession({
-    input: process.stdin,
-    output: process.stdout,
-    clock: systemClock,
-    openNft,
-    openEvents: openRulesetEvents,
-  });
-  process.stdin.destroy();
-  return code;
 }
 
 async function dropIn(flags: Flags): Promise<ExitCode> {

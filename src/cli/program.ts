@@ -1,5 +1,5 @@
 /** The whole command line: every subcommand, and what they have in common (help, exit codes, did-you-mean). */
-import { Command, CommanderError } from 'commander';
+import type { Command } from 'commander';
 import { exitCodes } from '../core/exit-codes.ts';
 import { dropInUsage, registerCgroupNft } from './cgroup-nft.ts';
 import { registerCheck } from './check.ts';
@@ -7,35 +7,24 @@ import { registerCompletion } from './completion.ts';
 import { dnstestUsage, registerDnstest } from './dnstest.ts';
 import { registerDyndns } from './dyndns.ts';
 import { registerEvents } from './events.ts';
-import { exitCodeOf, failureText } from './failure.ts';
 import { registerGuard } from './guard.ts';
 import { registerHelp } from './help.ts';
 import { registerLab } from './lab.ts';
 import { registerMetrics } from './metrics.ts';
 import { registerNbrpc } from './nbrpc.ts';
 import { registerNftAgent } from './nft-agent.ts';
-import { endQuietlyWithReader, print, printError } from './output.ts';
 import { registerPage } from './page.ts';
+import { programFrame, runProgram } from './program-frame.ts';
 import { registerReload } from './reload.ts';
 import { registerRun } from './run.ts';
 import { registerStatus } from './status.ts';
-import { packageVersion } from './version.ts';
 import { registerWatch } from './watch.ts';
 
 /** Commander's command tree; building it loads nothing that only one subcommand needs. */
 export function buildProgram(): Command {
-  const program = new Command('netsteward')
-    .description("Keeps a Linux router's or server's network policy true while the world under it moves.")
-    .version(packageVersion(), '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'explain a command')
-    .showHelpAfterError('(see --help)')
-    // Each level takes its own options: -f means one thing to cgroup-nft and another to cgroup-nft explain.
-    .enablePositionalOptions()
-    .configureOutput({ writeOut: print, writeErr: printError })
-    .exitOverride()
-    .addHelpText(
-      'after',
-      `
+  const program = programFrame().addHelpText(
+    'after',
+    `
 A first look:
   $ netsteward check -c netsteward.toml --host    is the configuration right, and is the machine fit for it?
   $ netsteward run -c netsteward.toml             keep it true until Ctrl-C
@@ -43,7 +32,7 @@ A first look:
   $ netsteward events --since 1d                  what changed, when and why
 
 Exit codes: 0 fine, 1 failed, 64 the command line is wrong, 78 the configuration is wrong.`,
-    );
+  );
   program.commandsGroup('The service:');
   registerRun(program);
   registerCheck(program);
@@ -67,19 +56,9 @@ Exit codes: 0 fine, 1 failed, 64 the command line is wrong, 78 the configuration
 }
 
 /** Runs one command line (without `node` and the script) and gives its exit code. Never rejects. */
-export async function runCli(args: readonly string[]): Promise<number> {
-  endQuietlyWithReader();
-  try {
-    await buildProgram().parseAsync(args, { from: 'user' });
-    return Number(process.exitCode ?? exitCodes.ok);
-  } catch (error) {
-    // Commander has printed its own message already; 0 is --help and --version.
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return exitCodes.ok;
-      if (error.code === dnstestUsage) return error.exitCode;
-      return error.code === dropInUsage ? exitCodes.failure : exitCodes.usage;
-    }
-    printError(failureText(error));
-    return exitCodeOf(error);
-  }
+export function runCli(args: readonly string[]): Promise<number> {
+  return runProgram(buildProgram, args, (error) => {
+    if (error.code === dnstestUsage) return error.exitCode;
+    return error.code === dropInUsage ? exitCodes.failure : exitCodes.usage;
+  });
 }

@@ -25,7 +25,7 @@ export async function runService(source: ConfigSource): Promise<void> {
   output.configure(configuration.log);
 
   const version = packageVersion();
-  const { notifier, watchdogInterval } = composeServicePorts(process.env, process.pid);
+  const { notifier, watchdogInterval } = await composeServicePorts(process.env, process.pid);
   const supervisor = new Supervisor(configuration, {
     clock: systemClock,
     log,

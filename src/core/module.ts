@@ -57,7 +57,7 @@ export interface RunningModule<Config> {
 export interface ModuleDefinition<Config, Host, PreflightHost> {
   readonly name: ModuleName;
   /** Pure: the typed configuration, or every problem with its path inside the table. */
-  parse(table: ConfigTable): Parsed<Config>;
+  parse(table: ConfigTable): Promise<Parsed<Config>>;
   /** A read-only look at the machine. */
   preflight(config: Config, host: PreflightHost): Promise<readonly Finding[]>;
   /** Resolves once the first reconcile is applied; rejects, with nothing left behind, if it cannot be. */

@@ -3,11 +3,10 @@ import * as v from 'valibot';
 import type { Problem } from '../core/diagnostic.ts';
 import type { ConfigTable, Parsed } from '../core/module.ts';
 import { duration, integer, parseWith } from '../core/schema.ts';
-import type { Cure } from './cures.ts';
 import { readHostPort } from './host-port.ts';
 import { readNameTemplate } from './name-template.ts';
 import { hashKey, path, serve, wrongServe } from './serve-config.ts';
-import { readResolver } from './transport-address.ts';
+import { labelOf, readResolver } from './transport-address.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -151,26 +150,4 @@ function* wrongFallback(each: ResolverConfig): Generator<Problem> {
     yield { path: ['fallback_file'], message };
   }
   if (file !== undefined && content === undefined) yield { path: ['fallback_content'], message: 'is missing' };
-}
-
-/** What parse() has taken, from the mildest cure on. */
-export function curesOf(each: ResolverConfig): readonly Cure[] {
-  const { flush, reload, restart, hook, fallback_file: file, fallback_content: content } = each;
-  const common = { timeout: each.cure_timeout, settle: each.settle };
-  const cures: Cure[] = [];
-  if (flush.length > 0) cures.push({ kind: 'flush', command: flush, ...common });
-  if (reload !== undefined) cures.push({ kind: 'reload', unit: reload, ...common });
-  if (restart !== undefined) cures.push({ kind: 'restart', unit: restart, ...common });
-  if (hook.length > 0) cures.push({ kind: 'hook', command: hook, ...common });
-  if (file !== undefined && content !== undefined) {
-    const { fallback_command: reread, fallback_resolver: other } = each;
-    cures.push({ kind: 'fallback', file, content, command: reread, resolver: other, ...common });
-  }
-  return cures;
-}
-
-/** The resolver in one form of writing. */
-export function labelOf(address: string): string {
-  const read = readResolver(address);
-  return read.problem === undefined ? read.choice.label : address;
 }

@@ -3,10 +3,11 @@ import { NetstewardError } from '../core/errors.ts';
 import type { Finding } from '../core/module.ts';
 import type { DnsBinding, LowPorts } from '../system/dns-listen-ports.ts';
 import type { Commands, Files } from '../system/ports.ts';
-import { curesOf, type DnstestConfig } from './config.ts';
+import type { DnstestConfig } from './config.ts';
+import { curesOf } from './configured-cures.ts';
 import { readKeyFile } from './key-file.ts';
+import { bindingsOf } from './serve-answerer.ts';
 import { isWildcard, wildcardText } from './serve-binding.ts';
-import { bindingsOf } from './serve-config.ts';
 
 export interface DnstestPreflightHost {
   readonly commands: Commands;

@@ -1,13 +1,10 @@
 /** The `[dnstest.serve]` table: the test zone's server in the supervisor; and keys, which server and checks share. */
-import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import * as v from 'valibot';
 import type { Problem } from '../core/diagnostic.ts';
 import { duration } from '../core/schema.ts';
-import type { DnsBinding } from '../system/dns-listen-ports.ts';
-import { Answerer } from './answer.ts';
 import { NameHash } from './name-hash.ts';
-import { bindingOf } from './serve-binding.ts';
+import { answererOf, bindingsOf, readBind } from './serve-answerer.ts';
 import { servedZones } from './serve-zones.ts';
 
 export const path = v.pipe(v.string('must be a path'), v.check(isAbsolute, 'must be an absolute path'));
@@ -63,29 +60,5 @@ function problemOf(attempt: () => unknown): string | undefined {
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
-  }
-}
-
-/** What parse() has taken. */
-export function bindingsOf(config: ServeConfig): readonly DnsBinding[] {
-  return config.bind.flatMap((each) => readBind(each) ?? []);
-}
-
-/** `key`: where the table names none of its own. */
-export function answererFor(config: ServeConfig, key: string): Answerer {
-  return answererOf(config.hash_key ?? key, config, servedZones(config.zones, config.ns, bindingsOf(config)));
-}
-
-function answererOf(key: string, { cache_ttl }: ServeConfig, zones: ReturnType<typeof servedZones>): Answerer {
-  return new Answerer({ hash: new NameHash(key), ttl: Math.floor(cache_ttl / 1000), zones });
-}
-
-function readBind(typed: string): DnsBinding | undefined {
-  try {
-    const { host, port } = bindingOf(typed);
-    const address = host === '' ? '::' : host;
-    return isIP(address) === 0 || port === 0 ? undefined : { address, port };
-  } catch {
-    return undefined;
   }
 }

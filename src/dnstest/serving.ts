@@ -2,8 +2,8 @@
 import type { Logger } from '../core/log.ts';
 import type { DnsListeners } from '../system/dns-listen-ports.ts';
 import type { DnstestConfig } from './config.ts';
+import { answererFor, bindingsOf } from './serve-answerer.ts';
 import { isWildcard, wildcardText } from './serve-binding.ts';
-import { answererFor, bindingsOf } from './serve-config.ts';
 import { usualTcpLimits, ZoneServer } from './server.ts';
 import type { ServeEntry } from './status.ts';
 

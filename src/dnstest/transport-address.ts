@@ -44,6 +44,12 @@ export function readResolver(text: string): ReadResolver {
   });
 }
 
+/** The resolver in one form of writing; what is none stays as it is. */
+export function labelOf(address: string): string {
+  const read = readResolver(address);
+  return read.problem === undefined ? read.choice.label : address;
+}
+
 function choose(server: DnsServer): ReadResolver {
   const host = server.name ?? server.address ?? '';
   const where = `${isIPv6(host) ? `[${host}]` : host}:${server.port}`;

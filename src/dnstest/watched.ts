@@ -1,5 +1,6 @@
 /** From the configuration to resolvers under watch, each with its prober, guard and cures. */
-import { curesOf, type DnstestConfig, labelOf, type ResolverConfig } from './config.ts';
+import type { DnstestConfig, ResolverConfig } from './config.ts';
+import { curesOf } from './configured-cures.ts';
 import { shareOf } from './continuous.ts';
 import { guardTime, networkState } from './guard.ts';
 import { readHostPort } from './host-port.ts';
@@ -7,7 +8,7 @@ import { NameHash } from './name-hash.ts';
 import { readNameTemplate } from './name-template.ts';
 import type { DnsWatchPorts } from './ports.ts';
 import { Prober, type ProberOptions, questionTimeout } from './prober.ts';
-import { type ResolverChoice, readResolver } from './transport-address.ts';
+import { labelOf, type ResolverChoice, readResolver } from './transport-address.ts';
 import type { Watched } from './watches.ts';
 
 /** `config` is what parse() gave; anything else throws. */

@@ -5,8 +5,9 @@ import * as v from 'valibot';
 import type { Problem } from '../core/diagnostic.ts';
 import type { ConfigTable, Parsed } from '../core/module.ts';
 import { duration, parseWith } from '../core/schema.ts';
+import { readBind } from './binding.ts';
+import { idOf, policiesOf } from './key-policies.ts';
 import { readVerifyKey } from './keys.ts';
-import { type KeyPolicy, makePolicy, publicPolicy } from './policy.ts';
 import { optionalKinds } from './record.ts';
 
 const hour = 3_600_000;
@@ -84,33 +85,4 @@ export function parseDyndns(table: ConfigTable): Parsed<DyndnsConfig> {
   const problems: Problem[] = [];
   policiesOf(parsed.config, problems);
   return problems.length === 0 ? parsed : { ok: false, problems };
-}
-
-/** What each key may do; one that is not in the configuration: any name, from public addresses. */
-export function policiesOf(config: DyndnsConfig, problems: Problem[] = []): (keyId: string) => KeyPolicy {
-  const policies = new Map(
-    config.key.map((one, index) => {
-      const found: Problem[] = [];
-      const { names, sources, minimum_interval } = one;
-      const policy = makePolicy({ names, sources, minimumInterval: minimum_interval / 1000 }, found);
-      for (const problem of found) problems.push({ ...problem, path: ['key', index, ...problem.path] });
-      return [idOf(one.key), policy] as const;
-    }),
-  );
-  return (keyId) => policies.get(keyId) ?? publicPolicy;
-}
-
-/** `[::]:5533`, `192.0.2.1:5533`. */
-export function readBind(text: string): { readonly address: string; readonly port: number } | undefined {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
-  const address = match?.[1] ?? match?.[2] ?? '';
-  const port = Number(match?.[3]);
-  const family = isIP(address);
-  const bracketed = match?.[1] !== undefined;
-  return family === 0 || bracketed !== (family === 6) || port > 65_535 ? undefined : { address, port };
-}
-
-function idOf(text: string): string {
-  const read = readVerifyKey(text);
-  return read.problem === undefined ? read.value.id : text;
 }

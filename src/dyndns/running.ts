@@ -2,8 +2,10 @@
 import type { ModuleHealth, RunningModule, StopReason } from '../core/module.ts';
 import { WarningBoard } from '../core/warnings.ts';
 import type { UdpSocket, UdpSockets } from '../system/dyndns-ports.ts';
-import { type DyndnsConfig, policiesOf, readBind } from './config.ts';
+import { readBind } from './binding.ts';
+import type { DyndnsConfig } from './config.ts';
 import { drained } from './drain.ts';
+import { policiesOf } from './key-policies.ts';
 import type { DyndnsPorts } from './ports.ts';
 import { DyndnsServer, type ServerSettings } from './server.ts';
 import { dyndnsDetail } from './status.ts';

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream';
-import { parseBinding } from '../supervisor/page/config.ts';
+import { parseBinding } from '../supervisor/page/binding.ts';
 
 /** Where `ssh -L` as `netsteward page` prints it leads, too; any other that is free where it is taken. */
 const usualPort = 8053;

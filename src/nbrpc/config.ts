@@ -7,14 +7,14 @@ import { printable } from '../core/printable.ts';
 import { duration, integer, parseWith } from '../core/schema.ts';
 import { canonicalAddress } from './address.ts';
 import { parseToken } from './check-list.ts';
-import { exitKeys, exitProblems, type SinkExits, sinkExits } from './exit-config.ts';
-import { flowKeys, flowProblems, type SinkFlows, sinkFlows } from './flow-config.ts';
-import { guardInForce, guardKeys, guardProblems, type NbrpcGuard } from './guard-config.ts';
+import { exitKeys, exitProblems } from './exit-config.ts';
+import { flowKeys, flowProblems } from './flow-config.ts';
+import { guardKeys, guardProblems } from './guard-config.ts';
 import type { ListEntry } from './model.ts';
-import type { PassSettings } from './pass.ts';
 import { type Policy, parsePolicy } from './policy-spec.ts';
 import { neutralName, secondResolvers } from './reason-config.ts';
-import { contractLimits, contractTimers, type Timers } from './settings.ts';
+import { contractLimits } from './settings.ts';
+import { usualTable } from './sink-of.ts';
 import { type ZoneFormat, type ZoneSpec, zoneFormats, zoneSpec } from './zone.ts';
 
 const hour = 3_600_000;
@@ -222,15 +222,16 @@ export interface ZoneConfig {
 }
 
 const mark = integer(1, 0xffff_ffff);
+const { exempt_source_ports: usualPorts } = usualTable;
 
 const table = v.pipe(
   v.strictObject({
-    name: v.optional(nftName('an nftables table'), 'netsteward-nbrpc'),
-    mark: v.optional(mark, 0x10000),
-    mask: v.optional(mark, 0x10000),
-    mark_forwarded: v.optional(v.boolean('must be true or false'), true),
-    mark_own: v.optional(v.boolean('must be true or false'), true),
-    exempt_source_ports: v.optional(portRange, '61000-64999'),
+    name: v.optional(nftName('an nftables table'), usualTable.name),
+    mark: v.optional(mark, usualTable.mark),
+    mask: v.optional(mark, usualTable.mask),
+    mark_forwarded: v.optional(v.boolean('must be true or false'), usualTable.mark_forwarded),
+    mark_own: v.optional(v.boolean('must be true or false'), usualTable.mark_own),
+    exempt_source_ports: v.optional(portRange, `${usualPorts.first}-${usualPorts.last}`),
     exempt_uid: v.optional(integer(0, 0xffff_fffe)),
   }),
   v.forward(
@@ -304,7 +305,7 @@ const schema = v.pipe(
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     const { value } = dataset;
-    for (const { path, message } of exitProblems(value, value.table ?? v.parse(table, {}))) {
+    for (const { path, message } of exitProblems(value, value.table ?? usualTable)) {
       const items = path.map((key) => ({ type: 'object', origin: 'value', input: {}, key: `${key}`, value }) as const);
       const [first, ...rest] = items;
       if (first !== undefined) addIssue({ message, path: [first, ...rest] });
@@ -313,7 +314,7 @@ const schema = v.pipe(
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     const { value } = dataset;
-    const mask = (value.table ?? v.parse(table, {})).mask;
+    const mask = (value.table ?? usualTable).mask;
     for (const { path, message } of guardProblems(value, mask)) {
       const [key, inner] = path;
       const at = { type: 'object', origin: 'value', input: value, key, value: value[key] } as const;
@@ -335,48 +336,6 @@ export type NbrpcTable = v.InferOutput<typeof table>;
 export type NbrpcSets = v.InferOutput<typeof sets>;
 export type NbrpcConfig = v.InferOutput<typeof schema>;
 
-/** Where verdicts go: a table of our own, or sets of the administrator's ruleset. */
-export type Sink = (
-  | { readonly kind: 'table'; readonly table: NbrpcTable; readonly guard?: NbrpcGuard }
-  | { readonly kind: 'sets'; readonly sets: NbrpcSets }
-) & {
-  /** The socket of an nft-agent that is a service of its own; a child process where absent. */
-  readonly agent?: string;
-} & SinkExits &
-  SinkFlows;
-
 export function parseNbrpc(source: ConfigTable): Parsed<NbrpcConfig> {
   return parseWith(schema, source);
-}
-
-export function sinkOf(config: NbrpcConfig): Sink {
-  const agent = { ...(config.agent === undefined ? {} : { agent: config.agent }), ...sinkFlows(config) };
-  if (config.sets !== undefined) return { kind: 'sets', sets: config.sets, ...sinkExits(config, 0), ...agent };
-  const own = config.table ?? v.parse(table, {});
-  return { kind: 'table', table: own, ...guardInForce(config), ...sinkExits(config, own.mark), ...agent };
-}
-
-export function passSettings(config: NbrpcConfig): PassSettings {
-  const { iter_hosts: iterHosts, iter_addrs: iterAddrs, addrs_per_host: addrsPerHost } = config.limits;
-  return {
-    lists: config.check_lists,
-    timers: timersOf(config),
-    limits: { iterHosts, iterAddrs, addrsPerHost },
-    defaultPolicy: config.default_policy,
-    resolveTimeout: config.resolver.timeout,
-    filterAddresses: true,
-  };
-}
-
-/** Seconds, as the state machine counts. */
-export function timersOf(config: NbrpcConfig): Timers {
-  const { timers: ms } = config;
-  return {
-    ...contractTimers,
-    hostAddrs: ms.host_addrs / 1000,
-    addrState: ms.addr_state / 1000,
-    hostOkState: ms.host_ok_state / 1000,
-    hostNaState: ms.host_na_state / 1000,
-    hostAddrTimeout: ms.host_addr_timeout / 1000,
-  };
 }

@@ -2,7 +2,7 @@
 import type { Resolver } from '../system/ports.ts';
 import { familyOf } from './address.ts';
 import type { CheckSource } from './checker.ts';
-import type { Exit } from './exit-config.ts';
+import type { Exit } from './exits.ts';
 import { type OwnSide, OwnSideGates, type OwnSideSettings } from './own-side.ts';
 
 /** By the exit's name. Without control services every exit counts as working: what fails through it is told by services alone. */

@@ -2,18 +2,20 @@
 import { NetstewardError } from '../core/errors.ts';
 import { familyOf } from './address.ts';
 import { type Claim, claimsOf, type Settled, setFor, settledAddresses, type WayChoice } from './claims.ts';
-import { type NbrpcConfig, sinkOf, timersOf } from './config.ts';
-import { exitsOf, whenNoExitOf } from './exit-config.ts';
+import type { NbrpcConfig } from './config.ts';
+import { exitsOf, whenNoExitOf } from './exits.ts';
 import type { Explaining, ListPlace, SetsPlace } from './explain.ts';
 import type { AddressRecord } from './model.ts';
+import { timersOf } from './pass-settings.ts';
 import type { ExitHealth } from './prompt/exit-watch.ts';
 import type { Plan } from './prompt/plan.ts';
 import type { PromptRecord } from './prompt/record.ts';
 import { promptDefaults } from './prompt/settings.ts';
-import { secondResolverAddresses } from './reason-config.ts';
+import { secondResolverAddresses } from './second-resolver.ts';
 import { presumedLines } from './sets.ts';
 import { similarNames } from './similar.ts';
 import { exitSets, setNames } from './sink.ts';
+import { sinkOf } from './sink-of.ts';
 import type { HostEntry, State, StateView } from './state.ts';
 
 /** Of a running daemon. */

@@ -78,8 +78,3 @@ export function guardProblems(value: Guarded, mask: number): readonly GuardProbl
   }
   return problems;
 }
-
-/** The guard as a part of a sink: nothing where nothing is to be dropped. */
-export function guardInForce({ while_down: whileDown, guard: found }: Guarded): { readonly guard?: NbrpcGuard } {
-  return whileDown === 'drop' && found !== undefined ? { guard: found } : {};
-}

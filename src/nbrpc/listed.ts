@@ -1,7 +1,7 @@
 /** The contents of the sets that hold every address of listed services, for those who note which of them are in use (pure). */
 import type { SetContents } from '../system/ports.ts';
 import { familyOf } from './address.ts';
-import type { UseSets } from './flow-config.ts';
+import type { UseSets } from './flows.ts';
 import type { StateView } from './state.ts';
 
 /** Whatever their verdicts and policies; `never`: addresses that never enter a set. Empty where no such sets are kept. */

@@ -3,8 +3,9 @@ import { NetstewardError } from '../core/errors.ts';
 import { describeFileFailure } from '../core/file-failure.ts';
 import type { DnsTransport } from '../system/dns-client-ports.ts';
 import type { AddressSets, HttpProbe, Resolver } from '../system/ports.ts';
-import { type NbrpcConfig, sinkOf } from './config.ts';
+import type { NbrpcConfig } from './config.ts';
 import type { Closable, NbrpcHost } from './ports.ts';
+import { sinkOf } from './sink-of.ts';
 
 export interface LivePorts {
   readonly resolver: Closable<Resolver>;

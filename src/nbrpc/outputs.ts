@@ -1,7 +1,8 @@
 /** What nbrpc writes beside its state: the state log, and the zone files. */
 import type { WarningBoard } from '../core/warnings.ts';
-import { type NbrpcConfig, passSettings } from './config.ts';
+import type { NbrpcConfig } from './config.ts';
 import type { Learned } from './pass.ts';
+import { passSettings } from './pass-settings.ts';
 import type { NbrpcHost } from './ports.ts';
 import type { State } from './state.ts';
 import { StateLog } from './state-log.ts';

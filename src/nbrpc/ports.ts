@@ -5,7 +5,8 @@ import type { AgentLook } from '../system/agent-look.ts';
 import type { DnsTransport } from '../system/dns-client-ports.ts';
 import type { AddressSets, Commands, Files, HttpProbe, OutputFiles, Resolver, Store, Uplink } from '../system/ports.ts';
 import type { ResolverHearer } from '../system/resolver-word.ts';
-import type { NameServer, PortRange, Sink } from './config.ts';
+import type { NameServer, PortRange } from './config.ts';
+import type { Sink } from './sink-of.ts';
 
 export interface ResolverSetup {
   /** Absent: the system's own resolver. */

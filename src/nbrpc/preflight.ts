@@ -5,10 +5,11 @@ import { describeFileFailure } from '../core/file-failure.ts';
 import type { Finding } from '../core/module.ts';
 import type { Files } from '../system/ports.ts';
 import { agentFinding } from './agent-finding.ts';
-import { type NbrpcConfig, sinkOf } from './config.ts';
+import type { NbrpcConfig } from './config.ts';
 import { readLists } from './lists.ts';
 import type { NbrpcPreflightHost } from './ports.ts';
 import { headerProblem } from './schema.ts';
+import { sinkOf } from './sink-of.ts';
 
 export async function preflight(config: NbrpcConfig, host: NbrpcPreflightHost): Promise<readonly Finding[]> {
   const findings = [...(await lists(config, host.files)), await state(config.state, host.files)];

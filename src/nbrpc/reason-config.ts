@@ -71,8 +71,3 @@ export const neutralName = v.optional(
   ),
   'example.com',
 );
-
-/** Addresses that must never be rerouted because the second resolvers are there: those that are known. */
-export function secondResolverAddresses(servers: readonly SecondResolver[]): readonly string[] {
-  return servers.flatMap(({ address }) => (address === undefined ? [] : [address]));
-}

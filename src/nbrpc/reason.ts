@@ -1,5 +1,4 @@
 /** How a service is blocked: the structured cause of a failed check, from what the probe or the resolver saw (pure). */
-import * as v from 'valibot';
 import { printable } from '../core/printable.ts';
 import type { ProbeOutcome } from '../system/ports.ts';
 import type { CertificateFacts, ProbeFacts } from '../system/probe-facts.ts';
@@ -193,8 +192,6 @@ export function listed(addresses: readonly string[]): string {
   return addresses.slice(0, mostListed).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-const stored = v.object({ kind: v.string(), code: v.string(), detail: v.string() });
-
 /** As one line of JSON, for the state file; empty for none. */
 export function encodeCause({ kind, code, detail }: Cause): string {
   return kind === 'none' ? '' : JSON.stringify({ kind, code, detail });
@@ -209,9 +206,8 @@ export function decodeCause(text: string): Cause {
   } catch {
     return noCause;
   }
-  const parsed = v.safeParse(stored, value);
-  if (!parsed.success) return noCause;
-  const { kind, code, detail } = parsed.output;
+  const { kind, code, detail }: Record<string, unknown> = Object(value);
+  if (typeof kind !== 'string' || typeof code !== 'string' || typeof detail !== 'string') return noCause;
   const codes: readonly string[] = Object.hasOwn(causeCodes, kind) ? causeCodes[kind as CauseKind] : [];
   // `cause` cleans the text once more: the file may have been written by anyone.
   return codes.includes(code) ? cause(kind as CauseKind, code as never, detail) : noCause;

@@ -1,12 +1,13 @@
 /** The passes of the schedule that the configuration names: the prompt one, or the original's. */
 
 import { ProbeSource } from './checker.ts';
-import { type NbrpcConfig, passSettings } from './config.ts';
+import type { NbrpcConfig } from './config.ts';
 import type { CountedTime } from './counted-time.ts';
-import { exitsOf } from './exit-config.ts';
 import { exitGates } from './exit-gates.ts';
+import { exitsOf } from './exits.ts';
 import type { LivePorts } from './live-ports.ts';
 import { ownSideGates } from './own-side-ports.ts';
+import { passSettings } from './pass-settings.ts';
 import { Passes, type PassListener } from './passes.ts';
 import type { NbrpcHost } from './ports.ts';
 import { type PromptListener, PromptPasses } from './prompt/passes.ts';

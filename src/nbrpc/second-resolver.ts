@@ -81,3 +81,8 @@ function whyForeign(query: Uint8Array, answer: Uint8Array): string | undefined {
     ? undefined
     : 'an answer to another question';
 }
+
+/** Addresses that must never be rerouted because the second resolvers are there: those that are known. */
+export function secondResolverAddresses(servers: readonly SecondResolver[]): readonly string[] {
+  return servers.flatMap(({ address }) => (address === undefined ? [] : [address]));
+}

@@ -6,10 +6,10 @@ import type { Logger } from '../core/log.ts';
 import type { WarningBoard } from '../core/warnings.ts';
 import { ownExitSets } from '../system/own-exits.ts';
 import type { AddressSets, AddressSetsStatus } from '../system/ports.ts';
-import type { Sink } from './config.ts';
 import type { FlipLog } from './flip-log.ts';
 import type { Flip } from './flips.ts';
 import { type SetNames, sameContents, type WantedSets, type Ways } from './sets.ts';
+import type { Sink } from './sink-of.ts';
 
 /** The sets of the own table have these names. */
 const ownNames: SetNames = { blocked4: 'blocked4', blocked6: 'blocked6' };

@@ -120,12 +120,6 @@ export type SettingsLine = v.InferOutput<typeof settings>;
 export type StateLine = v.InferOutput<typeof state>;
 export type InputsLine = v.InferOutput<typeof inputs>;
 
-/** With its end. `at`: seconds since the epoch. */
-export function formatLogLine(at: number, entry: LogLine): string {
-  const stamp = new Date(at * 1000).toISOString().slice(0, 19);
-  return `${stamp}Z ${printable(summary(entry))}\t${JSON.stringify(entry)}\n`;
-}
-
 /** Undefined for a line that is none: cut off by a crash, or of something else. */
 export function parseLogLine(source: string): LogLine | undefined {
   const tab = source.indexOf('\t');
@@ -136,34 +130,4 @@ export function parseLogLine(source: string): LogLine | undefined {
   } catch {
     return undefined;
   }
-}
-
-function summary(entry: LogLine): string {
-  switch (entry.kind) {
-    case 'settings':
-      return 'settings';
-    case 'state':
-      return `${entry.record.name} is ${entry.record.state ?? 'unknown'}${because(entry.record.reason)}`;
-    case 'inputs': {
-      const { listed, removed, resolved, checked } = entry;
-      const parts = [
-        [listed.length, 'listed'],
-        [removed.length, 'removed'],
-        [resolved.length, 'resolved'],
-        [checked.length, 'checked'],
-      ] as const;
-      const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-      return `pass: ${told.join(', ')}`;
-    }
-    case 'host':
-      return `${entry.host}: ${entry.from ?? 'unknown'} -> ${entry.to ?? 'unknown'}${because(entry.reason)}`;
-    case 'address': {
-      const word = (tri: boolean | null): string => (tri === null ? 'unknown' : tri ? 'ok' : 'na');
-      return `${entry.host} ${entry.address}: ${word(entry.from)} -> ${word(entry.to)}${because(entry.reason)}`;
-    }
-  }
-}
-
-function because(reason: string): string {
-  return reason === '' ? '' : ` (${reason})`;
 }

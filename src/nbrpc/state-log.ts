@@ -5,7 +5,8 @@ import type { DecideSettings } from './decide.ts';
 import type { AddressRecord, CheckResult, HostRecord } from './model.ts';
 import type { Learned } from './pass.ts';
 import type { HostEntry, State } from './state.ts';
-import { formatLogLine, type LogLine } from './state-log-lines.ts';
+import { formatLogLine } from './state-log-format.ts';
+import type { LogLine } from './state-log-lines.ts';
 
 export interface StateLogOptions {
   readonly files: OutputFiles;

@@ -1,12 +1,13 @@
 /** What the sets are to hold of a state, by a configuration (pure). */
-import type { NbrpcConfig, Sink } from './config.ts';
-import { whenNoExitOf } from './exit-config.ts';
+import type { NbrpcConfig } from './config.ts';
+import { whenNoExitOf } from './exits.ts';
 import { neverRouted, prioritiesOf } from './explaining.ts';
-import { listedNames } from './flow-config.ts';
+import { listedNames } from './flows.ts';
 import { listedContents } from './listed.ts';
 import type { OwnResolvers } from './own-resolvers.ts';
 import { type WantedSets, wantedSets } from './sets.ts';
 import { exitSets, setNames } from './sink.ts';
+import type { Sink } from './sink-of.ts';
 import type { StateView } from './state.ts';
 
 /** What is configured, known and held. */

@@ -1,10 +1,11 @@
 /** What other lists or another configuration would flip, from the state as it is; nothing is asked of anybody (pure). */
 import { type Settled, sameWay, settledAddresses, type Way, wayWords } from './claims.ts';
-import { type NbrpcConfig, passSettings } from './config.ts';
+import type { NbrpcConfig } from './config.ts';
 import { decide } from './decide.ts';
-import { exitsOf } from './exit-config.ts';
+import { exitsOf } from './exits.ts';
 import { claimsIn, neverRouted, type RoutingConfig } from './explaining.ts';
 import { applyLists, type ListReading } from './lists.ts';
+import { passSettings } from './pass-settings.ts';
 import { newestSeen } from './policy.ts';
 import { policyOf } from './policy-spec.ts';
 import { policyText } from './policy-words.ts';

@@ -158,7 +158,7 @@ async function parseModules(
       report({ path: [name], message: `must be a table: [${name}]` });
     } else {
       const module = await load();
-      const parsed = module.parse(resolvePaths(own, module.paths, (path) => places.folderOf([name, ...path])));
+      const parsed = await module.parse(resolvePaths(own, module.paths, (path) => places.folderOf([name, ...path])));
       if (parsed.ok) modules.set(name, { module, config: parsed.config });
       else for (const { path, message } of parsed.problems) report({ path: [name, ...path], message });
     }

@@ -4,10 +4,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { errnoOf, NetstewardError } from '../core/errors.ts';
+import { commandUnknown } from './command-unknown.ts';
 import { type EventsTarget, sendEvents } from './events-route.ts';
 import { fileFailure, makeFolder } from './make-folder.ts';
 import { oneAtATime } from './one-at-a-time.ts';
-import { commandUnknown } from './remote-protocol.ts';
 import type { ReloadRecord, StatusReport } from './status-report.ts';
 
 export interface ControlTarget extends EventsTarget {

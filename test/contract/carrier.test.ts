@@ -19,6 +19,7 @@ import { memoryCarrier } from '../fakes/fake-carrier.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryLog } from '../fakes/memory-log.ts';
 import { type Script, type ScriptedDetail, scriptedModule } from '../fakes/scripted-module.ts';
+import { eventually } from '../system/eventually.ts';
 
 const version = '1.2.3';
 const entry = fileURLToPath(new URL('./carrier-program.js', import.meta.url));
@@ -48,13 +49,6 @@ async function setUp(t: TestContext, open: OpenCarrier, script: Script = {}, sig
 async function detail(running: RunningModule<unknown>): Promise<ScriptedDetail> {
   await running.refresh?.();
   return running.health().detail as ScriptedDetail;
-}
-
-async function until(what: string, good: () => boolean): Promise<void> {
-  for (let tries = 0; !good(); tries++) {
-    if (tries > 500) assert.fail(`never: ${what}`);
-    await wait(20);
-  }
 }
 
 const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`);
@@ -270,7 +264,7 @@ for (const [name, open] of elsewhere) {
   test(`${name}: what it writes for people comes into the log, bounded`, async (t) => {
     const { running, log } = await setUp(t, open);
     await running.reload({ act: 'speak', value: `${'y'.repeat(2000)}\n${'z\u001b[31m\n'.repeat(5000)}` });
-    await until('the lines come', () => log.of('module-stderr').length > 2);
+    await eventually('the lines come', () => log.of('module-stderr').length > 2);
     const [long, short] = log.of('module-stderr').map(({ fields }) => fields as { module: string; text: string });
     assert.deepEqual([long?.module, long?.text], ['dyndns', 'y'.repeat(500)]);
     assert.equal(short?.text.includes('\u001b'), false);
@@ -285,7 +279,7 @@ for (const [name, open] of elsewhere) {
     running.reload({ act: 'block' }).catch(() => undefined);
     await clock.advance(40_000);
     await assert.rejects(running.done, { code: 'module-hangs' });
-    await until('the child is gone', () => !isAlive(child));
+    await eventually('the child is gone', () => !isAlive(child));
   });
 }
 
@@ -315,7 +309,7 @@ test('process: a supervisor that is killed leaves none behind, and its on_stop i
   const pid = Number(data.toString());
   assert.ok(isAlive(pid));
   owner.kill('SIGKILL');
-  await until('it is gone', () => !isAlive(pid) || statOf(pid)[0] === 'Z');
+  await eventually('it is gone', () => !isAlive(pid) || statOf(pid)[0] === 'Z');
   assert.equal(readFileSync(file, 'utf8'), 'shutdown');
 });
 

@@ -2,7 +2,7 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 import { familyOf } from '../address.ts';
 import { type CheckSource, checkTarget } from '../checker.ts';
-import type { Exit } from '../exit-config.ts';
+import type { Exit } from '../exits.ts';
 import type { CheckResult, CheckSpec } from '../model.ts';
 import type { PromptResult } from './decide.ts';
 

@@ -1,7 +1,7 @@
 /** Which exits are dead: those through which not even the control services answer, while they do directly. */
 import type { Clock } from '../../core/clock.ts';
 import { uselessExits } from '../exit-choice.ts';
-import type { Exit } from '../exit-config.ts';
+import type { Exit } from '../exits.ts';
 import type { OwnSide } from '../own-side.ts';
 import type { StateView } from '../state.ts';
 

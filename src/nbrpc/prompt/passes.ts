@@ -4,7 +4,7 @@ import { Reconciler } from '../../core/reconciler.ts';
 import type { Files, Resolver } from '../../system/ports.ts';
 import type { CheckSource } from '../checker.ts';
 import { type Checked, draftForChecks } from '../decide.ts';
-import type { Exit } from '../exit-config.ts';
+import type { Exit } from '../exits.ts';
 import type { Flip } from '../flips.ts';
 import { readLists } from '../lists.ts';
 import { needsProbe, resultsWithoutProbe } from '../no-probe.ts';

@@ -1,7 +1,7 @@
 /** Whose turn it is: what is to be asked next of all addresses, and asking it then. */
 import type { Clock, Timer } from '../../core/clock.ts';
 import { familyOf } from '../address.ts';
-import type { Exit } from '../exit-config.ts';
+import type { Exit } from '../exits.ts';
 import type { AddressRecord, Family } from '../model.ts';
 import { needsProbe } from '../no-probe.ts';
 import type { HostEntry } from '../state.ts';

@@ -1,44 +1,11 @@
 /** The table [page]: where the status page listens, who may read it, and with which token somebody may ask for a check. */
-import { isIP } from 'node:net';
 import * as v from 'valibot';
 import type { ConfigTable, Parsed } from '../../core/module.ts';
 import { parseWith } from '../../core/schema.ts';
 import type { GeneralConfig } from '../general-config.ts';
-
-export type Binding =
-  | { readonly kind: 'unix'; readonly path: string }
-  /** `address`: IPv4, or IPv6 without brackets. Port 0: one that is free. */
-  | { readonly kind: 'tcp'; readonly address: string; readonly port: number };
+import { type Binding, isLocal, longestPath, parseBinding } from './binding.ts';
 
 export const defaultListen = 'unix:/run/netsteward/page.sock';
-
-// sun_path of unix(7) holds 108 bytes with the closing NUL; the socket is made inside a folder of a short name first (listen.ts).
-const longestPath = 95;
-
-export function parseBinding(text: string): Binding | undefined {
-  if (text.startsWith('unix:')) {
-    const path = text.slice('unix:'.length);
-    const fits = path.startsWith('/') && !path.endsWith('/') && !path.includes('\0');
-    return fits && Buffer.byteLength(path) <= longestPath ? { kind: 'unix', path } : undefined;
-  }
-  const match = /^(?:(?<four>[\d.]+)|\[(?<six>[\da-fA-F:.]+)\]):(?<port>\d{1,5})$/.exec(text);
-  const { four, six, port } = match?.groups ?? {};
-  const address = four ?? six ?? '';
-  if (isIP(address) !== (four === undefined ? 6 : 4) || Number(port) > 65_535) return undefined;
-  return { kind: 'tcp', address, port: Number(port) };
-}
-
-/** As it stands in the configuration. */
-export function bindingText(binding: Binding): string {
-  if (binding.kind === 'unix') return `unix:${binding.path}`;
-  const { address, port } = binding;
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-/** Nobody but this machine reaches it. */
-export function isLocal(binding: Binding): boolean {
-  return binding.kind === 'unix' || /^127\.|^::1$|^(?:0+:){7}0*1$/.test(binding.address);
-}
 
 const listen = v.pipe(
   v.string('must be a text, such as "unix:/run/netsteward/page.sock" or "127.0.0.1:8053"'),
@@ -121,6 +88,3 @@ export function withService(config: unknown, { control, history }: GeneralConfig
   const service: PageService = { socket: control.socket, history: history.off ? undefined : history.file };
   return { ...(config as PageConfig), service };
 }
-
-/** Keys that hold file names, for the supervisor to make absolute. */
-export const pagePaths: readonly string[] = ['token_file'];

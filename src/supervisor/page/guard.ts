@@ -1,6 +1,6 @@
 /** Who may ask the status page what: the Host header against DNS rebinding, the Origin of what changes something, the token (pure). */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { type Binding, isLocal } from './config.ts';
+import { type Binding, isLocal } from './binding.ts';
 
 export interface Refusal {
   readonly status: 401 | 403 | 421;

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { errnoOf, NetstewardError } from '../../core/errors.ts';
 import { someoneListens } from '../control-socket.ts';
 import { fileFailure, makeFolder } from '../make-folder.ts';
-import { type Binding, bindingText } from './config.ts';
+import { type Binding, bindingText } from './binding.ts';
 
 export interface SocketRights {
   readonly mode: number;

@@ -1,7 +1,8 @@
 /** What `netsteward check --host` says of the status page: where it will listen, and whether it can. */
 import { NetstewardError } from '../../core/errors.ts';
 import type { Finding } from '../../core/module.ts';
-import { bindingText, isLocal, type PageConfig } from './config.ts';
+import { bindingText, isLocal } from './binding.ts';
+import type { PageConfig } from './config.ts';
 import type { PageFiles } from './ports.ts';
 import { readToken } from './token.ts';
 

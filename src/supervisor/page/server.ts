@@ -2,8 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { oneAtATime } from '../one-at-a-time.ts';
 import { sendProblem } from './answers.ts';
-import type { Binding } from './config.ts';
-import { isLocal } from './config.ts';
+import { type Binding, isLocal } from './binding.ts';
 import { type Asked, type Refusal, refuseHost, refuseOrigin, refuseToken } from './guard.ts';
 import { problemOf } from './present.ts';
 

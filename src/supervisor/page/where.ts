@@ -1,7 +1,7 @@
 /** How people get to the page: a URL, or the command that opens the way to it (pure). */
 import { NetstewardError } from '../../core/errors.ts';
 import type { StatusReport } from '../status-report.ts';
-import { type Binding, bindingText, isLocal, parseBinding } from './config.ts';
+import { type Binding, bindingText, isLocal, parseBinding } from './binding.ts';
 
 /** Of a port on the reader's own machine. */
 const nearPort = 8053;

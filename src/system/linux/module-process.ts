@@ -5,6 +5,7 @@
 import { fork } from 'node:child_process';
 import { NetstewardError } from '../../core/errors.ts';
 import type { ModuleLink, OpenCarrier } from '../carrier.ts';
+import { childEnvironment } from './child-environment.ts';
 import { relayComplaints } from './complaints.ts';
 import { outOfMemory, tellFailures } from './module-end.ts';
 
@@ -35,6 +36,7 @@ export function processCarrier({ entry, args, heapLimit }: ProcessOptions): Open
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       execArgv: [...process.execArgv, ...limits],
+      env: childEnvironment(),
     });
     if (child.stderr !== null) {
       relayComplaints(child.stderr, (line) => {

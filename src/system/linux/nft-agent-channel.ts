@@ -1,6 +1,7 @@
 /** How a client reaches an agent: today a child process with its standard input and output. */
 import { spawn } from 'node:child_process';
 import { printable } from '../../core/printable.ts';
+import { childEnvironment } from './child-environment.ts';
 import { longestMessage } from './nft-agent-protocol.ts';
 import { BoundedLines } from './nft-lines.ts';
 
@@ -23,13 +24,13 @@ export interface AgentChannel {
 
 export type OpenAgentChannel = (listener: ChannelListener) => AgentChannel;
 
-/** `command`: program and arguments, as `[process.execPath, main.js, 'nft-agent', '--supervised']`. */
+/** `command`: program and arguments, as `[process.execPath, nft-agent-entry.js, 'nft-agent', '--supervised']`. */
 export function spawnedAgent(command: readonly string[]): OpenAgentChannel {
   const [program, ...args] = command;
   if (program === undefined) throw new TypeError('the command of nft-agent is empty');
   return (listener) => {
     // A session of its own: Ctrl-C on a terminal reaches the supervisor alone, which then decides what stays in the kernel.
-    const child = spawn(program, args, { stdio: 'pipe', detached: true });
+    const child = spawn(program, args, { stdio: 'pipe', detached: true, env: childEnvironment() });
     const lines = new BoundedLines(longestMessage);
     let failure: string | undefined;
     child.stdin.on('error', () => {});

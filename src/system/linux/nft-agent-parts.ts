@@ -11,7 +11,7 @@ import { OwnTable, routeSetsOf } from './nft-own-table.ts';
 import { readSeenSets } from './nft-seen-sets.ts';
 import type { SetHome } from './nft-set-home.ts';
 import { SetKeeper } from './nft-set-keeper.ts';
-import { type ConnectionDropper, TrackedConnections } from './tracked-connections.ts';
+import type { ConnectionDropper } from './tracked-connections.ts';
 
 export interface AgentPartsOptions {
   readonly config: AgentConfig;
@@ -39,7 +39,7 @@ export class AgentParts {
     const routes = own ? (config.dropConnections === true ? routeSetsOf(config) : []) : (config.dropConnections ?? []);
     if (routes.length > 0) {
       this.#drops = new ConnectionDrops({
-        open: openConnections ?? (() => TrackedConnections.open()),
+        open: openConnections ?? (async () => (await import('./tracked-connections.ts')).TrackedConnections.open()),
         tell: (report) => tell({ event: 'connections', ...report }),
       });
     }

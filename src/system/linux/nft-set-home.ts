@@ -6,7 +6,7 @@ import { hasTable } from '../nft-names.ts';
 import { type AddressType, type NftOperation, type NftTable, nftScript, splitOperations } from '../nft-script.ts';
 import type { Nft } from '../ports.ts';
 import type { OnStop, SetDelta, TableKind } from './nft-agent-protocol.ts';
-import { listedSet } from './nft-listing.ts';
+import { listedSet } from './nft-listed-set.ts';
 
 export interface SetSpec {
   readonly name: string;
@@ -80,7 +80,7 @@ export async function readSets(nft: Nft, table: NftTable, sets: readonly SetSpec
       if (refusalOf(error) !== 'missing') throw error;
       throw await missing(nft, table, name, type);
     }
-    const found = listedSet(listing);
+    const found = await listedSet(listing);
     if (found === undefined) throw await missing(nft, table, name, type);
     if (found.type !== type) throw wrongType(table, name, type, found.type);
     if (found.volatile) throw volatile(table, name);

@@ -45,7 +45,7 @@ test('a configuration is the same after it was cloned for a thread, and serializ
 test('nbrpc starts in a thread whose memory is limited, and why it cannot start comes back with its remedy', async () => {
   const nbrpc = await composeRegistry(new MemoryLog()).get('nbrpc')?.();
   assert.ok(nbrpc);
-  const parsed = nbrpc.parse({ check_lists: ['/a.list'], state: '/proc/nowhere/nbrpc.db' });
+  const parsed = await nbrpc.parse({ check_lists: ['/a.list'], state: '/proc/nowhere/nbrpc.db' });
   assert.ok(parsed.ok);
   const limits: Worker['resourceLimits'][] = [];
   // They are gone with the thread.

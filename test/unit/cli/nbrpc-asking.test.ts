@@ -16,7 +16,7 @@ import type { AddressExplanation, RouteVerdict } from '../../../src/nbrpc/explai
 
 import { parsePolicy } from '../../../src/nbrpc/policy-spec.ts';
 import { contractLimits, contractTimers } from '../../../src/nbrpc/settings.ts';
-import { formatLogLine } from '../../../src/nbrpc/state-log-lines.ts';
+import { formatLogLine } from '../../../src/nbrpc/state-log-format.ts';
 import { mainJs } from '../../checkout.ts';
 
 process.env.TZ = 'UTC';

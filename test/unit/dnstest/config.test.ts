@@ -1,7 +1,8 @@
 /** The [dnstest] table: what is refused, with its place. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { curesOf, parseDnstest } from '../../../src/dnstest/config.ts';
+import { parseDnstest } from '../../../src/dnstest/config.ts';
+import { curesOf } from '../../../src/dnstest/configured-cures.ts';
 
 const resolver = { address: '127.0.0.1' };
 

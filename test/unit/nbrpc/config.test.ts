@@ -1,9 +1,11 @@
 /** The [nbrpc] table. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseNbrpc, passSettings, sinkOf, timersOf } from '../../../src/nbrpc/config.ts';
-import { exitsOf, whenNoExitOf } from '../../../src/nbrpc/exit-config.ts';
+import { parseNbrpc } from '../../../src/nbrpc/config.ts';
+import { exitsOf, whenNoExitOf } from '../../../src/nbrpc/exits.ts';
+import { passSettings, timersOf } from '../../../src/nbrpc/pass-settings.ts';
 import { contractTimers } from '../../../src/nbrpc/settings.ts';
+import { sinkOf } from '../../../src/nbrpc/sink-of.ts';
 
 const least = { check_lists: ['/etc/a.list'] };
 function parsed(table: Record<string, unknown>) {

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { agentConfig } from '../../../src/cli/compose.ts';
-import { parseNbrpc, sinkOf } from '../../../src/nbrpc/config.ts';
-import { listedNames } from '../../../src/nbrpc/flow-config.ts';
+import { parseNbrpc } from '../../../src/nbrpc/config.ts';
+import { listedNames } from '../../../src/nbrpc/flows.ts';
 import { listedContents } from '../../../src/nbrpc/listed.ts';
+import { sinkOf } from '../../../src/nbrpc/sink-of.ts';
 import { entry, state } from './build-state.ts';
 
 const parse = (table: Record<string, unknown>) => parseNbrpc({ check_lists: ['/etc/a.list'], ...table });

@@ -1,7 +1,8 @@
 /** `while_down` and [nbrpc.guard]. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseNbrpc, sinkOf } from '../../../src/nbrpc/config.ts';
+import { parseNbrpc } from '../../../src/nbrpc/config.ts';
+import { sinkOf } from '../../../src/nbrpc/sink-of.ts';
 
 const parse = (table: Record<string, unknown>) => parseNbrpc({ check_lists: ['/etc/a.list'], ...table });
 const sink = (table: Record<string, unknown>) => {

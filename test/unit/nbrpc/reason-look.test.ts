@@ -6,15 +6,10 @@ import * as v from 'valibot';
 import { parseWith } from '../../../src/core/schema.ts';
 import { type Cause, cause, noCause } from '../../../src/nbrpc/reason.ts';
 import { LookAgenda } from '../../../src/nbrpc/reason-agenda.ts';
-import {
-  neutralName,
-  parseSecondResolver,
-  secondResolverAddresses,
-  secondResolvers,
-} from '../../../src/nbrpc/reason-config.ts';
+import { neutralName, parseSecondResolver, secondResolvers } from '../../../src/nbrpc/reason-config.ts';
 import { CauseLook, keepFinding, lookFor, type Suspect } from '../../../src/nbrpc/reason-look.ts';
 import { causeSentence } from '../../../src/nbrpc/reason-text.ts';
-import { SecondOpinion } from '../../../src/nbrpc/second-resolver.ts';
+import { SecondOpinion, secondResolverAddresses } from '../../../src/nbrpc/second-resolver.ts';
 import { answerTo, FakeDnsTransport } from '../../fakes/fake-dns-transport.ts';
 import { FakeHttpProbe } from '../../fakes/fake-http-probe.ts';
 

@@ -7,7 +7,8 @@ import { ReplayComparison } from '../../../src/nbrpc/replay-compare.ts';
 import { RouteTally } from '../../../src/nbrpc/route-tally.ts';
 import { contractLimits, contractTimers } from '../../../src/nbrpc/settings.ts';
 import { State } from '../../../src/nbrpc/state.ts';
-import { formatLogLine, type LogLine } from '../../../src/nbrpc/state-log-lines.ts';
+import { formatLogLine } from '../../../src/nbrpc/state-log-format.ts';
+import type { LogLine } from '../../../src/nbrpc/state-log-lines.ts';
 import { policy } from './build-state.ts';
 
 const hour = 3600;

@@ -4,22 +4,13 @@ import { test } from 'node:test';
 import { NetstewardError } from '../../../src/core/errors.ts';
 import { NftAgentClient } from '../../../src/system/linux/nft-agent-client.ts';
 import type { OwnTableConfig } from '../../../src/system/linux/nft-agent-protocol.ts';
+import { plainTableConfig } from '../../fakes/agent-configs.ts';
 import { FakeClock, settle } from '../../fakes/fake-clock.ts';
 import { FakeRuleset } from '../../fakes/fake-nft.ts';
 import { FakeAgents } from '../../fakes/fake-nft-agent.ts';
 import { MemoryLog } from '../../fakes/memory-log.ts';
 
-const config: OwnTableConfig = {
-  kind: 'own',
-  name: 'netsteward-nbrpc',
-  mark: 1,
-  mask: 1,
-  markForwarded: true,
-  markOwn: false,
-  exemptSourcePorts: undefined,
-  exemptUid: undefined,
-  never: [],
-};
+const config: OwnTableConfig = { ...plainTableConfig, mark: 1, mask: 1 };
 const table = { family: 'inet', name: config.name } as const;
 
 function bench() {

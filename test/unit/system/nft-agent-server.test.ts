@@ -6,22 +6,12 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { OwnTableConfig } from '../../../src/system/linux/nft-agent-protocol.ts';
 import { serveAgent } from '../../../src/system/linux/nft-agent-server.ts';
+import { ownTableConfig } from '../../fakes/agent-configs.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeRuleset } from '../../fakes/fake-nft.ts';
 
-const config: OwnTableConfig = {
-  kind: 'own',
-  name: 'netsteward-nbrpc',
-  mark: 0x10000,
-  mask: 0x10000,
-  markForwarded: true,
-  markOwn: true,
-  exemptSourcePorts: { from: 61000, to: 64999 },
-  exemptUid: undefined,
-  never: [],
-};
+const config = ownTableConfig;
 const line = (fields: unknown): string => `${JSON.stringify(fields)}\n`;
 const configure = line({ type: 'configure', id: 1, config, onStop: 'keep' });
 

@@ -6,18 +6,13 @@ import type { AgentConfig, AgentMessage, OwnTableConfig } from '../../../src/sys
 import { parseAgentMessage, parseRequest, requestLine } from '../../../src/system/linux/nft-agent-protocol.ts';
 import { runAgentSession } from '../../../src/system/linux/nft-agent-session.ts';
 import { nftScript } from '../../../src/system/nft-script.ts';
+import { foreignSetsConfig, ownTableConfig } from '../../fakes/agent-configs.ts';
 import { FakeClock, settle } from '../../fakes/fake-clock.ts';
 import { FakeRuleset } from '../../fakes/fake-nft.ts';
 
 const own: OwnTableConfig = {
-  kind: 'own',
-  name: 'netsteward-nbrpc',
-  mark: 0x10000,
+  ...ownTableConfig,
   mask: 0x30000,
-  markForwarded: true,
-  markOwn: true,
-  exemptSourcePorts: { from: 61000, to: 64999 },
-  exemptUid: undefined,
   exits: [
     { name: 'near', mark: 0x10000 },
     { name: 'far', mark: 0x20000 },
@@ -25,14 +20,11 @@ const own: OwnTableConfig = {
   drops: true,
   inUse: true,
   dropConnections: true,
-  never: [],
 };
 const ownTable = { family: 'inet', name: own.name } as const;
 const filter = { family: 'inet', name: 'filter' } as const;
 const foreign: AgentConfig = {
-  kind: 'foreign',
-  family: 'inet',
-  table: 'filter',
+  ...foreignSetsConfig,
   sets: [
     { name: 'blocked4', type: 'ipv4_addr' },
     { name: 'direct4', type: 'ipv4_addr' },

@@ -5,21 +5,12 @@ import type { OwnTableConfig } from '../../../src/system/linux/nft-agent-protoco
 import { GuardKeeper } from '../../../src/system/linux/nft-guard-keeper.ts';
 import { OwnTable } from '../../../src/system/linux/nft-own-table.ts';
 import { NftError } from '../../../src/system/nft-error.ts';
+import { plainTableConfig } from '../../fakes/agent-configs.ts';
 import { FakeClock, settle } from '../../fakes/fake-clock.ts';
 import { FakeRuleset } from '../../fakes/fake-nft.ts';
 
 const spec = { interfaces: ['lan0'], mark: 0x40000000 };
-const own: OwnTableConfig = {
-  kind: 'own',
-  name: 'around',
-  mark: 1,
-  mask: 1,
-  markForwarded: true,
-  markOwn: false,
-  exemptSourcePorts: undefined,
-  exemptUid: undefined,
-  never: [],
-};
+const own: OwnTableConfig = { ...plainTableConfig, name: 'around', mark: 1, mask: 1 };
 
 async function bench() {
   const [ruleset, clock, problems] = [new FakeRuleset(), new FakeClock(), [] as string[]];

@@ -1,7 +1,8 @@
 /** Listings of nft: plain sets, wrapped elements, intervals, and tables as text. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { listedSet, parseListing, tablesOfText } from '../../../src/system/linux/nft-listing.ts';
+import { listedSet } from '../../../src/system/linux/nft-listed-set.ts';
+import { parseListing, tablesOfText } from '../../../src/system/linux/nft-listing.ts';
 import { hasTable } from '../../../src/system/nft-names.ts';
 
 const listing = (set: Record<string, unknown>): readonly unknown[] =>
@@ -11,25 +12,25 @@ const listing = (set: Record<string, unknown>): readonly unknown[] =>
     }),
   );
 
-test('a plain set lists its addresses in canonical text', () => {
-  const found = listedSet(listing({ type: 'ipv6_addr', elem: ['2001:db8::1', '::ffff:192.0.2.1'] }));
+test('a plain set lists its addresses in canonical text', async () => {
+  const found = await listedSet(listing({ type: 'ipv6_addr', elem: ['2001:db8::1', '::ffff:192.0.2.1'] }));
   assert.deepEqual(found, {
     type: 'ipv6_addr',
     interval: false,
     volatile: false,
     addresses: new Set(['2001:db8::1', '::ffff:c000:201']),
   });
-  assert.deepEqual(listedSet(listing({}))?.addresses, new Set());
+  assert.deepEqual((await listedSet(listing({})))?.addresses, new Set());
 });
 
-test('an element with a timeout, counter or comment counts as its address', () => {
+test('an element with a timeout, counter or comment counts as its address', async () => {
   const elem = ['192.0.2.1', { elem: { val: '192.0.2.2', timeout: 60, comment: 'x' } }];
-  assert.deepEqual(listedSet(listing({ elem }))?.addresses, new Set(['192.0.2.1', '192.0.2.2']));
+  assert.deepEqual((await listedSet(listing({ elem })))?.addresses, new Set(['192.0.2.1', '192.0.2.2']));
 });
 
-test('intervals count as the addresses they cover, as long as those can be counted', () => {
+test('intervals count as the addresses they cover, as long as those can be counted', async () => {
   const elem = [{ prefix: { addr: '192.0.2.4', len: 31 } }, { range: ['192.0.2.255', '192.0.3.1'] }];
-  assert.deepEqual(listedSet(listing({ flags: ['interval'], elem })), {
+  assert.deepEqual(await listedSet(listing({ flags: ['interval'], elem })), {
     type: 'ipv4_addr',
     interval: true,
     volatile: false,
@@ -40,13 +41,13 @@ test('intervals count as the addresses they cover, as long as those can be count
     { range: ['::', 'ffff::'] },
     { concat: ['192.0.2.1', 80] },
   ]) {
-    assert.equal(listedSet(listing({ elem: [huge] }))?.addresses, 'uncountable');
+    assert.equal((await listedSet(listing({ elem: [huge] })))?.addresses, 'uncountable');
   }
 });
 
-test('a concatenation has no single type, and a map is no set', () => {
-  assert.equal(listedSet(listing({ type: ['ipv4_addr', 'inet_service'] }))?.type, undefined);
-  assert.equal(listedSet([{ map: { name: 's', type: 'ipv4_addr', map: 'mark' } }]), undefined);
+test('a concatenation has no single type, and a map is no set', async () => {
+  assert.equal((await listedSet(listing({ type: ['ipv4_addr', 'inet_service'] })))?.type, undefined);
+  assert.equal(await listedSet([{ map: { name: 's', type: 'ipv4_addr', map: 'mark' } }]), undefined);
 });
 
 test('tables are found by family and name in the text of "list tables"', () => {

@@ -8,29 +8,12 @@ import { OwnTable, ownTableOperations } from '../../../src/system/linux/nft-own-
 import { SetKeeper } from '../../../src/system/linux/nft-set-keeper.ts';
 import { NftError } from '../../../src/system/nft-error.ts';
 import { nftScript, type TableFlag } from '../../../src/system/nft-script.ts';
+import { foreignSetsConfig, ownTableConfig } from '../../fakes/agent-configs.ts';
 import { FakeClock, settle } from '../../fakes/fake-clock.ts';
 import { type FakeNft, FakeRuleset } from '../../fakes/fake-nft.ts';
 
-const own: OwnTableConfig = {
-  kind: 'own',
-  name: 'netsteward-nbrpc',
-  mark: 0x10000,
-  mask: 0x10000,
-  markForwarded: true,
-  markOwn: true,
-  exemptSourcePorts: { from: 61000, to: 64999 },
-  exemptUid: 998,
-  never: ['9.9.9.9'],
-};
-const foreign: ForeignSetsConfig = {
-  kind: 'foreign',
-  family: 'inet',
-  table: 'filter',
-  sets: [
-    { name: 'blocked4', type: 'ipv4_addr' },
-    { name: 'blocked6', type: 'ipv6_addr' },
-  ],
-};
+const foreign = foreignSetsConfig;
+const own: OwnTableConfig = { ...ownTableConfig, exemptUid: 998, never: ['9.9.9.9'] };
 const filter = { family: 'inet', name: 'filter' } as const;
 const ownTable = { family: 'inet', name: own.name } as const;
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BroadcastChannel, Worker } from 'node:worker_threads';
-import { BroadcastHearer, BroadcastSpeaker } from '../../../src/system/linux/resolver-word.ts';
+import { BroadcastHearer } from '../../../src/system/linux/resolver-word-hearer.ts';
+import { BroadcastSpeaker } from '../../../src/system/linux/resolver-word-speaker.ts';
 import { believable, type ResolverWord } from '../../../src/system/resolver-word.ts';
 import { FakeClock } from '../../fakes/fake-clock.ts';
 
@@ -35,7 +36,7 @@ test('another thread hears what one says, and forgets it when it is not said aga
   const clock = new FakeClock();
   const hearer = new BroadcastHearer(clock);
   assert.deepEqual(hearer.words(), []);
-  const speaker = new URL('../../../src/system/linux/resolver-word.js', import.meta.url).href;
+  const speaker = new URL('../../../src/system/linux/resolver-word-speaker.js', import.meta.url).href;
   const code = `import(${JSON.stringify(speaker)}).then(({ BroadcastSpeaker }) =>
     new BroadcastSpeaker().say([{ address: '192.0.2.1', right: false }, { address: undefined, right: undefined }], 1000));`;
   const worker = new Worker(code, { eval: true });
