@@ -166,7 +166,7 @@ describe('the Debian package', { skip, timeout: 600_000 }, () => {
     assert.equal(await show('MainPID', agent), before.agent);
     const upTo = (await box.read('/tmp/looks')).split('\n').length;
     await eventually('it goes on looking', async () => (await box.read('/tmp/looks')).split('\n').length > upTo + 50);
-    await box.run(['sh', '-c', 'kill "$(pgrep -x -f "/bin/sh /tmp/look")"']);
+    await box.run(['sh', '-c', 'kill "$(pgrep -o -x -f "/bin/sh /tmp/look")"']);
     await watcher.finished;
     const seen = (await box.read('/tmp/looks')).trim().split('\n');
     assert.deepEqual(
