@@ -17,26 +17,17 @@ export interface Packet {
   readonly signature: Uint8Array;
 }
 
-/**
- * Undefined unless it has exactly 100 bytes. The parts are copies, and small: V8 keeps arrays of up to 64 bytes among its own
- * objects, while larger ones, and views, would cost each packet of a flood a piece of memory of its own.
- */
+/** Undefined unless it has exactly 100 bytes. The parts are views of the datagram, not copies. */
 export function decodePacket(datagram: Uint8Array): Packet | undefined {
   if (datagram.length !== packetLength) return undefined;
-  const bytes = Buffer.isBuffer(datagram)
-    ? datagram
-    : Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length);
+  const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.length);
   return {
     keyId: bytes.toString('latin1', 0, keyIdLength),
     timestamp: bytes.readDoubleBE(keyIdLength),
-    signed: copy(bytes, 0, signedLength),
-    signature: copy(bytes, signedLength, packetLength),
+    signed: bytes.subarray(0, signedLength),
+    signature: bytes.subarray(signedLength),
   };
 }
-
-/** Not Buffer's slice(), which is a view. */
-const copy = (bytes: Uint8Array, from: number, to: number): Uint8Array =>
-  Uint8Array.prototype.slice.call(bytes, from, to);
 
 /** A signed update for this moment, in seconds since the Unix epoch. */
 export function encodePacket(key: SigningKey, timestamp: number): Uint8Array {
