@@ -39,11 +39,10 @@ export class CheckTurns<Item extends Queued> {
   }
 
   put(item: Item): void {
+    if (this.#stopped) return;
     this.#queue.put(item);
     if (item.familiar) this.#wake();
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
   }
 
   /** Resolves when no check is on its way. */
@@ -66,6 +65,8 @@ export class CheckTurns<Item extends Queued> {
       }
       await this.#strangers(this.#arrived - before);
     }
+    // In the same step as the look at the queue: what is put right after it begins anew.
+    this.#running = undefined;
   }
 
   async #strangers(arrived: number): Promise<void> {

@@ -8,7 +8,6 @@ import type { Exit } from '../exits.ts';
 import type { Flip } from '../flips.ts';
 import { readLists } from '../lists.ts';
 import { needsProbe, resultsWithoutProbe } from '../no-probe.ts';
-import type { OwnSide } from '../own-side.ts';
 import { type Learned, listReport, type PassSettings, resolveHosts } from '../pass.ts';
 import type { PassListener } from '../passes.ts';
 import { rewound } from '../rewound.ts';
@@ -24,7 +23,7 @@ import { nameGap, nameTurn } from './names.ts';
 import { timed } from './onset.ts';
 import type { PromptSettings } from './settings.ts';
 import { Turns } from './turns.ts';
-import { lookGap, Weighing } from './weighing.ts';
+import { lookGap, Weighing, type WeighingOptions } from './weighing.ts';
 
 /** Milliseconds between looks through each exit while nothing is the matter. */
 const exitGap = 60_000;
@@ -35,15 +34,11 @@ export interface PromptListener extends PassListener {
   exits(health: readonly ExitHealth[]): void;
 }
 
-export interface PromptPassesOptions {
+export interface PromptPassesOptions extends Pick<WeighingOptions, 'look' | 'lookThrough'> {
   readonly clock: Clock;
   readonly files: Files;
   readonly resolver: Resolver;
   readonly checks: CheckSource;
-  /** OwnSideGates.look() */
-  readonly look: (signal: AbortSignal, names: () => readonly string[]) => Promise<OwnSide>;
-  /** The same of the control services alone, through an exit. */
-  readonly lookThrough: (exit: string, signal: AbortSignal) => Promise<OwnSide>;
   readonly store: StateStore;
   readonly settings: PassSettings;
   readonly prompt: PromptSettings;

@@ -21,15 +21,21 @@ const limit = libc.func('int setrlimit(int resource, const uint64_t *limits)');
  */
 export function takeRealtime(): string | undefined {
   limit(RLIMIT_RTTIME, [longest, longest]);
-  if (schedule(0, SCHED_RR | SCHED_RESET_ON_FORK, [1]) === 0) return undefined;
-  const code = koffi.errno();
-  return code === EPERM ? 'operation not permitted' : `sched_setscheduler failed (errno ${code})`;
+  return become(SCHED_RR, 1);
 }
 
 /**
  * Back among all others. The nice value counts again. The flag stays: without CAP_SYS_NICE, as with LimitRTPRIO= alone, taking it
- * away is refused (user_check_sched_setscheduler(), kernel/sched/syscalls.c), and all else with it.
+ * away is refused (user_check_sched_setscheduler(), kernel/sched/syscalls.c), and all else with it. With the flag the next program or
+ * thread that this one starts begins with nice value 0 where this one's is below ("Resetting scheduling policy"). Gives why it was
+ * refused.
  */
-export function leaveRealtime(): void {
-  schedule(0, SCHED_OTHER | SCHED_RESET_ON_FORK, [0]);
+export function leaveRealtime(): string | undefined {
+  return become(SCHED_OTHER, 0);
+}
+
+function become(policy: number, priority: number): string | undefined {
+  if (schedule(0, policy | SCHED_RESET_ON_FORK, [priority]) === 0) return undefined;
+  const code = koffi.errno();
+  return code === EPERM ? 'operation not permitted' : `sched_setscheduler failed (errno ${code})`;
 }

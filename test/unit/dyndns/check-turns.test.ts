@@ -84,6 +84,26 @@ test('once the flood has ended, all that waits is checked without a rest', async
   assert.ok(checked.length > before);
 });
 
+test('what comes in the very step in which the last one was checked is checked too', async () => {
+  for (let steps = 0; steps < 10; steps += 1) {
+    const checked: string[] = [];
+    const second: Item = { keyId: 'key', source: '192.0.2.2', familiar: false };
+    const later = async (): Promise<void> => {
+      for (let step = 0; step < steps; step += 1) await Promise.resolve();
+      turns.put(second);
+    };
+    const turns = new CheckTurns<Item>(new FakeClock(), ({ source }) => {
+      checked.push(source);
+      if (source !== second.source) void later();
+      return Promise.resolve();
+    });
+    turns.put({ keyId: 'key', source: '192.0.2.1', familiar: false });
+    await turnsOf(5);
+    assert.deepEqual(checked, ['192.0.2.1', '192.0.2.2'], `put ${steps} steps after the check`);
+    assert.equal(turns.busy, false);
+  }
+});
+
 test('a stop ends a rest, and leaves what waits', async () => {
   const { turns, flood, checked } = setUp();
   await flood();
